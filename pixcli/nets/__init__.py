@@ -1,0 +1,27 @@
+"""One file a published design. A network is listed here by name and nowhere else; importing this costs nothing."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NETWORKS: dict[str, str] = {
+    "subpixel": "pixcli.nets.subpixel:SubPixelResNet",
+    "lite-colour": "pixcli.nets.lite_colour:LiteColour",
+    "zhang2016": "pixcli.nets.zhang2016:Zhang2016",
+    "srcnn": "pixcli.nets.srcnn:SRCNN",
+    "vdsr": "pixcli.nets.vdsr:VDSR",
+    "edsr": "pixcli.nets.edsr:EDSR",
+    "srresnet": "pixcli.nets.srresnet:SRResNet",
+    "pan": "pixcli.nets.pan:PAN",
+}
+
+
+def build(name: str, arguments: dict[str, Any] | None = None) -> nn.Module:
+    """A freshly initialised network. Raises KeyError for an unknown name, TypeError for wrong arguments."""
+    module, cls = NETWORKS[name].split(":")
+    network: nn.Module = getattr(import_module(module), cls)(**(arguments or {}))
+    return network

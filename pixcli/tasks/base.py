@@ -1,0 +1,132 @@
+"""What a task is: its options, what it needs of a picture, what it makes of the network's answer.
+
+Importing a task costs nothing: torch and numpy are imported inside the methods that use them, for the command line is
+built from these declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pixcli.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from pixcli.infer.footprint import Footprint
+    from pixcli.infer.runner import Runner
+    from pixcli.media.picture import Picture
+    from pixcli.models import Model
+
+    MakeRunner = Callable[[nn.Module, Footprint], Runner]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a task: `--name` on the command line, a keyword in Python. `type` is int, float, str or bool."""
+
+    default: Any
+    help: str
+    type: type = str
+    min: float | None = None
+    max: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def check(self, name: str, value: Any) -> Any:
+        """The value in this option's type. Raises UsageError when it does not fit."""
+        if value is None:
+            return None
+        try:
+            value = self.type(value)
+        except (TypeError, ValueError):
+            raise UsageError(f"--{name}: {value!r} is no {self.type.__name__}") from None
+        if self.choices and value not in self.choices:
+            raise UsageError(f"--{name}: {value!r} is none of {', '.join(self.choices)}")
+        if (self.min is not None and value < self.min) or (self.max is not None and value > self.max):
+            raise UsageError(f"--{name}: {value} is not within {self.min} … {self.max}")
+        return value
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the network takes of one picture.
+
+    tensor: (C, H, W) uint8, uint16 or float32 (floats in the card's range; integers stand for 0..1 and are scaled on the device).
+    context: whatever `finish` needs to know; nobody else looks inside. answer: the type that the answer is wanted in.
+    """
+
+    tensor: Tensor
+    context: Any
+    answer: torch.dtype
+
+
+@dataclass(frozen=True)
+class Result:
+    """Named outputs of one input; "" is the main one. lost: what the outputs could not keep ("icc", "16-bit", "animation")."""
+
+    pictures: dict[str, Picture]
+    lost: tuple[str, ...] = ()
+
+
+class Task:
+    """A command. Subclasses say `name`, `default` (a card's name) and their options as class attributes of type Option.
+
+    The engine calls `attach` once, then for each picture `prepare` (on a decoding thread), `infer` (with one or several samples,
+    on the thread that owns the network), for films `follow` (in order), and `finish` (on an encoding thread).
+    """
+
+    name: ClassVar[str]
+    default: ClassVar[str]
+    example: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+
+    def __init__(self, **given: Any) -> None:
+        options = self.options()
+        for key in given:
+            if key not in options:
+                raise UsageError(f"{self.name} has no option {key!r}", f"it has: {', '.join(options) or 'none'}")
+        self.values = {k: o.check(k.replace("_", "-"), given.get(k, o.default)) for k, o in options.items()}
+
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        """The options of this task by Python name, in the order of declaration."""
+        found: dict[str, Option] = {}
+        for c in reversed(cls.__mro__):
+            found |= {k: v for k, v in vars(c).items() if isinstance(v, Option)}
+        return found
+
+    def attach(self, model: Model, run: MakeRunner) -> None:
+        """Take the network: options that the user left open get the card's calibrated settings."""
+        self.model = model
+        for key, value in model.card.settings.items():
+            if key in self.values and self.values[key] is None:
+                self.values[key] = value
+        self.runner = run(model.net, model.card.footprint)
+
+    def check(self, width: int, height: int) -> tuple[int, int]:
+        """The size (width, height) that a picture of this size will have; raises InputError when that is too much."""
+        return width, height
+
+    def prepare(self, picture: Picture) -> Sample:
+        raise NotImplementedError
+
+    def infer(self, samples: Sequence[Sample]) -> list[Tensor]:
+        """The network's answers, each (C, H, W), in the order of the samples, which all have one shape."""
+        import torch
+
+        answers = self.runner(torch.stack([s.tensor for s in samples]), samples[0].answer)
+        return list(answers)
+
+    def follow(self, memory: Any, sample: Sample, answer: Tensor) -> tuple[Tensor, Any]:
+        """The answer for a film's frame made steady with what was kept of earlier frames, and what to keep. memory starts as None."""
+        return answer, None
+
+    def finish(self, answer: Tensor, sample: Sample) -> Result:
+        raise NotImplementedError
+
+
+class PictureTask(Task):
+    """A picture in, a picture out, in the input's own format, with its alpha, depth, profile and metadata."""
