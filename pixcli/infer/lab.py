@@ -1,4 +1,4 @@
-"""sRGB ↔ CIE Lab (D65, 2° observer), the one place where it is done; the same constants as scikit-image's rgb2lab.
+"""sRGB ↔ CIE Lab (D65, 2° observer), the one place where it is done; constants as in scikit-image's rgb2lab.
 
 Channels are summed one by one instead of by a matrix product: autocast would do that one in bfloat16.
 """
@@ -24,7 +24,7 @@ WHITE = (0.95047, 1.0, 1.08883)
 
 
 def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
-    """Lightness (..., 1, H, W) in 0..100 and ab (..., 2, H, W), about -128..127, of sRGB (..., 3, H, W) in 0..1.
+    """L (..., 1, H, W) in 0..100 and ab (..., 2, H, W), about -108..99, of sRGB (..., 3, H, W) in 0..1.
 
     Computed in float32 at least. Differentiable everywhere, black included.
     """
@@ -39,8 +39,8 @@ def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
 def lab_to_rgb(lightness: Tensor, ab: Tensor, *, clip: bool = True) -> Tensor:
     """sRGB (..., 3, H, W) of lightness (..., 1, H, W) in 0..100 and ab (..., 2, H, W).
 
-    Colours outside sRGB are clipped to 0..1 channel by channel, which changes their lightness too; with `clip` off
-    they come out below 0 or above 1, so that the caller can see them and treat them otherwise.
+    Colours outside sRGB are clipped to 0..1 channel by channel, which changes their lightness too; with `clip`
+    off they come out below 0 or above 1, so that the caller can see them and treat them otherwise.
     """
     import torch
 
