@@ -39,8 +39,8 @@ def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
 def lab_to_rgb(lightness: Tensor, ab: Tensor, *, clip: bool = True) -> Tensor:
     """sRGB (..., 3, H, W) of lightness (..., 1, H, W) in 0..100 and ab (..., 2, H, W).
 
-    Colours outside sRGB are clipped to 0..1 channel by channel, which changes their lightness too; with `clip`
-    off they come out below 0 or above 1, so that the caller can see them and treat them otherwise.
+    Colours outside sRGB are clipped to 0..1 channel by channel, which changes their lightness too; with
+    `clip` off they come out below 0 or above 1, so that the caller can see them and treat them otherwise.
     """
     import torch
 
