@@ -65,6 +65,6 @@ def read(path: Path) -> NDArray[np.uint8]:
         with Image.open(path) as image:
             if image.mode[0] in "IF":
                 raise InputError(f"{path}: {image.mode} has more than 8 bits", "test sets are 8-bit")
-            return np.asarray(image.convert("RGB"))
+            return np.array(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError) as e:
         raise InputError(f"{path}: not readable: {e}") from e

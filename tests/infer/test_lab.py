@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -18,7 +20,8 @@ def test_lab_to_rgb_is_that_of_scikit_image() -> None:
     color = pytest.importorskip("skimage.color")
     lab = torch.rand(3, 40, 40, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     lab = lab * torch.tensor([100, 120, 120])[:, None, None] - torch.tensor([0, 60, 60])[:, None, None]
-    wanted = color.lab2rgb(lab.movedim(0, -1).numpy())
+    with warnings.catch_warnings(action="ignore"):  # it tells that it clips Z
+        wanted = color.lab2rgb(lab.movedim(0, -1).numpy())
     assert np.abs(lab_to_rgb(lab[:1], lab[1:]).movedim(0, -1).numpy() - wanted).max() < 1e-3
 
 
