@@ -15,7 +15,9 @@ def resize(x: Tensor, height: int, width: int) -> Tensor:
 
     if x.shape[1:] == (height, width):
         return x
-    y = F.interpolate(x[None].float(), size=(height, width), mode="bicubic", antialias=True, align_corners=False)[0]
+    y = F.interpolate(
+        x[None].float(), size=(height, width), mode="bicubic", antialias=True, align_corners=False
+    )[0]
     if x.dtype.is_floating_point:
         return y
     return y.round_().clamp_(0, torch.iinfo(x.dtype).max).to(x.dtype)
