@@ -1,0 +1,117 @@
+"""`pixcli doctor`: is everything here that a run needs?"""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixcli import __version__
+from pixcli.cli.options import Debug, Device
+from pixcli.cli.panels import Command
+from pixcli.errors import OutputError, PixcliError, WeightsError
+
+HELP = """Check Python, torch, device, precision, codecs, weights and folders; the exit code tells a script.
+
+0: all well. 4: weights missing or broken. 5: the device cannot be used. 6: the folder cannot be written.
+
+\b
+Examples:
+  pixcli doctor
+  pixcli doctor --device cpu -o out/
+"""
+
+
+def _python() -> str:
+    return f"{platform.python_version()} on {platform.system()} {platform.machine()}, pixcli {__version__}"
+
+
+def _torch() -> str:
+    import torch
+
+    return f"{torch.__version__}, {torch.get_num_threads()} threads on {os.cpu_count()} processors"
+
+
+def _codecs() -> str:
+    import av
+    from PIL import features
+
+    pictures = [n for n in ("jpg", "webp", "avif", "libtiff", "zlib") if features.check(n)]
+    films = [n for n in ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "ffv1", "prores_ks", "aac") if n in av.codecs_available]
+    if "libx264" not in films:
+        raise PixcliError("PyAV here has no libx264", "films cannot be written as H.264; install PyAV from PyPI")
+    return f"{', '.join(pictures)}; {', '.join(films)}"
+
+
+def _weights() -> str:
+    from pixcli.models import catalogue, load
+
+    cards = list(catalogue())
+    if not cards:
+        raise WeightsError("no weights are installed", "install pixcli again")
+    for card in cards:
+        load(card)
+    return f"{len(cards)} read whole and verified"
+
+
+def _writable(folder: Path) -> str:
+    existing = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(b"pixcli")
+    except OSError as fault:
+        raise OutputError(f"{existing}: {fault.strerror}", "choose another folder") from None
+    free = os.statvfs(existing).f_bavail * os.statvfs(existing).f_frsize / 1e9 if hasattr(os, "statvfs") else None
+    return str(existing) if free is None else f"{existing}, {free:.1f} GB free"
+
+
+def _checks(device: str, out: Path) -> Iterator[tuple[str, Callable[[], str]]]:
+    def found() -> str:
+        from pixcli.infer.device import choose
+
+        chosen = choose(device)
+        return f"{chosen.name}: {chosen.why}"
+
+    def precision() -> str:
+        from pixcli.infer.device import choose
+        from pixcli.infer.precision import choose as choose_precision
+
+        chosen = choose_precision("auto", choose(device), True)
+        return f"{chosen.name}: {chosen.why}"
+
+    yield "python", _python
+    yield "torch", _torch
+    yield "device", found
+    yield "precision", precision
+    yield "codecs", _codecs
+    yield "weights", _weights
+    yield "temporary", lambda: _writable(Path(tempfile.gettempdir()))
+    yield "output", lambda: _writable(out)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @app.command("doctor", cls=Command, help=HELP, rich_help_panel="Help")
+    def doctor(
+        device: Device = "auto",
+        out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where outputs shall go.")] = Path(),
+        debug: Debug = False,
+    ) -> None:
+        code = 0
+        for name, check in _checks(device, out):
+            try:
+                verdict, text = "ok", check()
+            except PixcliError as fault:
+                verdict, text, code = "FAULT", str(fault), code or fault.exit_code
+            except Exception as fault:  # a broken installation may fail in any way; the other checks still help
+                if debug:
+                    raise
+                verdict, text, code = "FAULT", f"{type(fault).__name__}: {fault}", code or 1
+            print(f"{verdict:5} {name:10} {text}", flush=True)
+        raise typer.Exit(code)

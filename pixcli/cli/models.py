@@ -1,0 +1,87 @@
+"""`pixcli models`: what there is for each task."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as jsonlib
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixcli.cli.options import Json
+from pixcli.cli.panels import Command
+from pixcli.errors import UsageError
+from pixcli.tasks import TASKS
+
+if TYPE_CHECKING:
+    from pixcli.models import Card
+
+HELP = """List the models: task, size, measured quality, licence.
+
+\b
+Examples:
+  pixcli models
+  pixcli models --task superres --json
+"""
+
+
+def as_json(card: Card) -> dict[str, Any]:
+    """The card as plain data, with the size of its file in bytes (None when it is missing)."""
+    size = card.path.stat().st_size if card.path.is_file() else None
+    return dataclasses.asdict(card) | {"path": str(card.path), "bytes": size}
+
+
+def quality(card: Card) -> str:
+    """The card's first measures in a few words: "Set5 x4 PSNR-Y 31.6"."""
+    return "\n".join(f"{m.get('set', '')} {m.get('measure', '')} {m.get('value', '')}" for m in card.measures[:3])
+
+
+def _models(task: str | None, json: bool) -> None:
+    from pixcli.models import catalogue
+
+    if task is not None and task not in TASKS:
+        raise UsageError(f"--task: there is no task {task!r}", f"there are: {', '.join(TASKS)}")
+    cards = [c for c in catalogue() if task in (None, c.task)]
+    cards.sort(key=lambda c: (list(TASKS).index(c.task) if c.task in TASKS else len(TASKS), not c.default, c.name))
+    if json:
+        for card in cards:
+            print(jsonlib.dumps(as_json(card), default=str))
+        return
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("task", "model", "what", "parameters", "MB", "measured", "licence")
+    for card in cards:
+        size = as_json(card)["bytes"]
+        row = (
+            card.task,
+            f"{card.name} *" if card.default else card.name,
+            card.title,
+            f"{card.parameters / 1e6:.2f} M",
+            "missing" if size is None else f"{size / 1e6:.1f}",
+            quality(card),
+            card.licence,
+        )
+        table.add_row(*map(Text, row))
+    if not sys.stdout.isatty():  # a pipe has no width: do not cut
+        Console(width=200).print(table)
+    else:
+        Console().print(table)
+    print("* is what the task takes without --model")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @app.command("models", cls=Command, help=HELP, rich_help_panel="Models")
+    def models(
+        task: Annotated[
+            str | None,
+            typer.Option("--task", metavar="TASK", help="Only for this task.", autocompletion=lambda: list(TASKS)),
+        ] = None,
+        json: Json = False,
+    ) -> None:
+        _models(task, json)
