@@ -1,0 +1,134 @@
+"""Which container, encoder, settings and pixel format a film is written with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from av import Codec, FFmpegError, VideoFormat
+
+from pixcli.errors import UsageError
+from pixcli.media.film_pixels import depth_of, has_alpha
+from pixcli.media.film_read import FilmReader
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+
+# the source's design → our encoder, where people would be sorry to get H.264 instead
+FOLLOWS = {
+    "hevc": "libx265",
+    "vp8": "libvpx-vp9",
+    "vp9": "libvpx-vp9",
+    "av1": "libsvtav1",
+    "ffv1": "ffv1",
+    "prores": "prores_ks",
+}
+HOLDS = {
+    "mp4": {"libx265", "libvpx-vp9", "libsvtav1"},
+    "mov": {"libx265", "prores_ks"},
+    "matroska": set(FOLLOWS.values()),
+    "webm": {"libvpx-vp9", "libsvtav1"},
+}
+
+# near transparent; the others are kept quiet, below the command line nothing prints
+SETTINGS = {
+    "libx264": {"crf": "18", "preset": "medium"},
+    "libx265": {"crf": "20", "preset": "medium", "x265-params": "log-level=none"},
+    "libsvtav1": {"crf": "24", "preset": "8"},
+    "libvpx-vp9": {"crf": "24", "deadline": "good", "cpu-used": "4", "row-mt": "1", "auto-alt-ref": "0"},
+    "prores_ks": {},
+    "ffv1": {"level": "3"},
+}
+EVEN_ONLY = {"libx264", "libx265", "libsvtav1"}  # where the chroma is halved
+
+
+def output_suffix(suffix: str) -> str:
+    """The suffix of the film made from one of `suffix`: the same where we write that container, else one that holds its sound."""
+    suffix = suffix.lower()
+    if suffix in CONTAINERS:
+        return suffix
+    # PCM and WMA are at home in Matroska; few players take them from MP4
+    return ".mkv" if suffix in (".avi", ".wmv", ".asf", ".ogv", ".ogg", ".mxf") else ".mp4"
+
+
+def container_of(path: Path) -> str:
+    """FFmpeg's name of the container. Raises UsageError for a suffix that we do not write."""
+    try:
+        return CONTAINERS[path.suffix.lower()]
+    except KeyError:
+        raise UsageError(f"no film is written as {path.suffix or 'a name without suffix'}", f"use {', '.join(CONTAINERS)}") from None
+
+
+def choose_codec(name: str | None, container: str, reader: FilmReader) -> Codec:
+    if name is None:
+        name = FOLLOWS.get(reader.codec, "")
+        if name not in HOLDS[container]:
+            name = "libx264"
+            if container == "webm":
+                name = "libsvtav1" if reader.bits > 8 and not reader.alpha else "libvpx-vp9"
+            elif container == "mov" and reader.alpha:
+                name = "prores_ks"
+    try:
+        codec = Codec(name, "w")
+    except (ValueError, FFmpegError) as error:
+        raise UsageError(f"no encoder is called {name}") from error
+    if codec.type != "video":
+        raise UsageError(f"{name} is no encoder of pictures")
+    return codec
+
+
+def settings_of(codec: Codec, crf: int | None, preset: str | None) -> dict[str, str]:
+    settings = dict(SETTINGS.get(codec.name, {}))
+    for key, value in (("crf", crf), ("preset", preset)):
+        if value is None:
+            continue
+        if codec.name in SETTINGS and key not in settings:
+            raise UsageError(f"{codec.name} has no {key}")
+        settings[key] = str(value)
+    return settings
+
+
+def choose_pixel_format(codec: Codec, reader: FilmReader, width: int, height: int, name: str | None) -> VideoFormat:
+    """The encoder's format nearest to the source's: alpha, then depth, then chroma.
+
+    Encoders that need even sides when chroma is halved get an odd size with whole chroma (4:4:4 or 4:2:2): nothing is cropped or padded.
+    """
+    formats = [VideoFormat(f.name, width, height) for f in codec.video_formats or []]
+    if name is not None:
+        chosen = [f for f in formats if f.name == name]
+        if formats and not chosen:
+            raise UsageError(f"{codec.name} does not write {name}", f"it writes {', '.join(f.name for f in formats)}")
+        if not _fits(chosen[0] if chosen else VideoFormat(name, width, height), codec, width, height):
+            raise UsageError(f"{name} needs even sides, the film has {width}×{height}", "use yuv444p")
+        return VideoFormat(name, width, height)
+    source = reader.pixel_format
+    chroma = (2, 2) if source.is_rgb or len(source.components) < 3 else _chroma(source)
+    as_rgb = source.is_rgb and codec.name == "ffv1"  # lossless stays lossless
+    usable = [f for f in formats if _common(f, as_rgb) and _fits(f, codec, width, height)]
+    if not usable:
+        return VideoFormat("yuv420p", width, height)
+
+    def distance(f: VideoFormat) -> tuple[bool, int, int, int]:
+        depth = depth_of(f)
+        return (
+            has_alpha(f) != reader.alpha,
+            max(0, reader.bits - depth),
+            max(0, depth - reader.bits),
+            # too little chroma is worse than too much
+            sum(4 * (have > want) + abs(have - want) for have, want in zip(_chroma(f), chroma, strict=True)),
+        )
+
+    return min(usable, key=distance)
+
+
+def _common(f: VideoFormat, rgb: bool) -> bool:
+    """Neither grey, nor floating point, nor semi-planar, nor one of the old names for full range."""
+    return len(f.components) >= 3 and f.is_rgb == rgb and not f.name.startswith(("yuvj", "nv", "p0", "gbrpf", "gbrapf"))
+
+
+def _chroma(f: VideoFormat) -> tuple[int, int]:
+    """How many luma columns and rows share one chroma sample."""
+    return 16 // VideoFormat(f.name, 16, 16).chroma_width(16), 16 // VideoFormat(f.name, 16, 16).chroma_height(16)
+
+
+def _fits(f: VideoFormat, codec: Codec, width: int, height: int) -> bool:
+    across, down = _chroma(f)
+    return codec.name not in EVEN_ONLY or (width % across == 0 and height % down == 0)
