@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import tomllib
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from pixcli.errors import WeightsError
 from pixcli.infer.footprint import Footprint
 
 
@@ -38,3 +41,84 @@ class Card:
     measures: tuple[dict[str, Any], ...] = ()
     weaknesses: tuple[str, ...] = ()
     sha256: str = ""
+
+
+def read_card(path: Path) -> Card:
+    """The card in a TOML file; its weights are the .safetensors of the same name beside it. Raises WeightsError."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise WeightsError(f"{path}: {e.strerror}") from None
+    except ValueError as e:  # TOMLDecodeError, UnicodeDecodeError
+        raise WeightsError(f"{path}: the card is no TOML: {e}") from None
+    values.setdefault("name", path.stem)
+    values["path"] = path.with_suffix(".safetensors")
+    for f in fields(Card):
+        if f.name not in values:
+            if f.default is MISSING and f.default_factory is MISSING:
+                raise WeightsError(f"{path}: the card lacks {f.name!r}")
+        elif type(values[f.name]) is not (TYPES.get(str(f.type)) or type(values[f.name])):
+            raise WeightsError(f"{path}: the card's {f.name!r} is {values[f.name]!r}, not {f.type}")
+        elif str(f.type).startswith("tuple"):
+            values[f.name] = tuple(values[f.name])
+    try:
+        values["footprint"] = Footprint(**{"reach": None, **values.get("footprint", {})})
+        return Card(**values)
+    except TypeError as e:
+        raise WeightsError(f"{path}: the card has a key that is unknown: {e}") from None
+
+
+# what TOML gives for a field's annotation
+TYPES: dict[str, type] = {
+    "str": str,
+    "bool": bool,
+    "int": int,
+    "dict[str, Any]": dict,
+    "Footprint": dict,
+    "tuple[int, ...]": list,
+    "tuple[str, ...]": list,
+    "tuple[dict[str, Any], ...]": list,
+}
+
+
+def to_toml(card: Card) -> str:
+    """The card as TOML: every key that differs from its default, in the order of the dataclass, tables last."""
+    plain, tables = [], []
+    for f in fields(card):
+        value = getattr(card, f.name)
+        default = f.default_factory() if f.default_factory is not MISSING else f.default
+        if f.name == "path" or (value == default and f.name != "footprint"):
+            continue
+        if f.name == "footprint":
+            value = {k: v for k, v in vars(value).items() if v is not None}
+        if isinstance(value, dict):
+            tables += [f"\n[{f.name}]", *_lines(value)]
+        elif isinstance(value, tuple) and value and isinstance(value[0], dict):
+            for row in value:
+                tables += [f"\n[[{f.name}]]", *_lines(row)]
+        else:
+            plain.append(f"{f.name} = {_value(value)}")
+    return "\n".join(plain + tables) + "\n"
+
+
+def _lines(table: dict[str, Any]) -> list[str]:
+    return [f"{_key(k)} = {_value(v)}" for k, v in table.items() if v is not None]
+
+
+def _key(key: str) -> str:
+    return key if key.isascii() and key.replace("-", "_").isidentifier() else json.dumps(key)
+
+
+def _value(value: Any) -> str:
+    match value:
+        case bool() | str():  # JSON's strings are TOML's, but for DEL
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case int() | float():
+            return repr(value)
+        case dict():
+            return "{" + ", ".join(_lines(value)) + "}"
+        case list() | tuple():
+            if any(isinstance(v, str) and len(v) > 60 for v in value):
+                return "[\n" + "".join(f"    {_value(v)},\n" for v in value) + "]"
+            return "[" + ", ".join(map(_value, value)) + "]"
+    raise TypeError(f"{type(value).__name__} cannot stand in a card")

@@ -2,8 +2,8 @@
 
 Lim et al., CVPRW 2017, arXiv:1707.02921, fig. 3.
 
-Changed: takes and gives [0, 1]; the published 0..255 minus the mean of DIV2K is made inside, so that published
-weights fit as they are.
+Changed: takes and gives [0, 1]; the published 0..255 minus the mean of DIV2K is made inside, so that
+published weights fit as they are.
 In: (N, 3, H, W) sRGB values in [0, 1]. Out: (N, 3, sH, sW), not clipped.
 Parameters for x2, x3, x4: baseline (16 blocks of 64) 1,369,859, 1,554,499, 1,517,571;
 full (32 blocks of 256, residuals times 0.1) 40,729,603, 43,680,003, 43,089,923.

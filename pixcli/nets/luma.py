@@ -15,7 +15,7 @@ FOOT = 16 / 255
 
 
 class OnLuma(nn.Module):
-    """A network that is given the enlarged picture; `mend` of subclasses takes and gives (N, channels, sH, sW).
+    """A network on the enlarged picture; `mend` of subclasses takes and gives (N, channels, sH, sW).
 
     channels 1: it sees Y, and Cb and Cr are those of the bicubic enlargement. channels 3: it sees R, G and B.
     `extent` is the number of enlarged pixels in each direction that one output pixel depends on.

@@ -17,7 +17,7 @@ from pixcli.nets.luma import OnLuma, same
 
 
 class SRCNN(OnLuma):
-    """Patches, non-linear mapping, reconstruction; `kernels` are f1, f2, f3 and `features` n1, n2 of the paper."""
+    """Patches, mapping, reconstruction; `kernels` are f1, f2, f3 and `features` n1, n2 of the paper."""
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 Zhang et al., ECCV 2016, arXiv:1603.08511, fig. 2.
 
-Module names are those of the published weights. The batch norms follow ReLU, so they cannot be folded exactly.
+Module names are those of the published weights. Batch norms follow ReLU, so they cannot be folded exactly.
 In: (N, 1, H, W) lightness L of CIE Lab (D65) over 100, in [0, 1]; H and W multiples of 8, 256 when trained.
 Out: logits (N, 313, H/4, W/4) over the colours of pixcli.nets.ab_bins; with `model_out` a and b themselves,
 (N, 2, H, W), about ±110.
@@ -33,6 +33,7 @@ class Zhang2016(nn.Module):
     reach = None
     multiple = 8
     side = 256
+    space = "lab-l"
 
     def __init__(self, model_out: bool = False) -> None:
         super().__init__()

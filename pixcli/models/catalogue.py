@@ -1,0 +1,66 @@
+"""Which weights there are: our own by name, anybody's by path."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pixcli.errors import WeightsError
+from pixcli.models.card import Card, read_card
+from pixcli.models.check import read_header, require
+from pixcli.models.load import describe
+from pixcli.models.pickles import SUFFIXES
+
+
+def folder() -> Path:
+    """Where our own weights lie: in the installed package, or at the top of a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "weights"
+    return inside if inside.is_dir() else package.parent / "weights"
+
+
+def catalogue() -> list[Card]:
+    """The cards of our own weights, by task, the default of each task first."""
+    cards = [read_card(path) for path in folder().glob("*.toml")]
+    return sorted(cards, key=lambda c: (c.task, not c.default, c.name))
+
+
+def find(spec: str, task: str | None = None) -> Card:
+    """The card for a name of the catalogue or a path (.safetensors, .pth, .pt, .ckpt), for this task when one is given.
+
+    A .safetensors without a .toml beside it is described by its own metadata. Raises WeightsError.
+    """
+    path = Path(spec)
+    if path.suffix in (".safetensors", *SUFFIXES) or len(path.parts) > 1:
+        card = _card_of(path)
+    else:
+        cards = catalogue()
+        named = [c for c in cards if c.name == spec]
+        if not named:
+            there = ", ".join(c.name for c in cards if task in (None, c.task)) or "none"
+            raise WeightsError(f"there is no model {spec!r}", f"there are: {there}; or give a path")
+        card = named[0]
+    if task is not None and card.task != task:
+        raise WeightsError(f"{spec}: is for the task {card.task!r}, not {task!r}")
+    return card
+
+
+def _card_of(path: Path) -> Card:
+    if path.suffix in SUFFIXES:
+        from pixcli.models.convert import read_published
+
+        return read_published(path)[0]
+    if path.suffix != ".safetensors":
+        raise WeightsError(f"{path}: neither a .safetensors nor a {', '.join(SUFFIXES)} file")
+    header = read_header(path)
+    if path.with_suffix(".toml").exists():
+        return read_card(path.with_suffix(".toml"))
+    said = header.metadata
+    require(said, path, "task", "network")
+    try:
+        arguments = json.loads(said.get("arguments", "{}"))
+    except (ValueError, RecursionError):
+        arguments = None
+    if not isinstance(arguments, dict):
+        raise WeightsError(f"{path}: the metadata's arguments are no JSON object")
+    return describe(path, said["task"], said["network"], arguments)

@@ -1,0 +1,123 @@
+"""Published checkpoints of the networks we have. What the files look like is data: LAYOUTS."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pixcli.errors import WeightsError
+from pixcli.models.card import Card
+from pixcli.models.check import fit, same_shapes
+from pixcli.models.load import blank, describe, save
+from pixcli.models.pickles import read_pickle
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Layout:
+    """mark: a key that tells this layout from others. variants: arguments of the network, one of which must fit exactly.
+
+    rename: (pattern, replacement) for re.sub, in order, from published keys to ours. drop: keys of no use, as a pattern.
+    """
+
+    title: str
+    task: str
+    network: str
+    mark: str
+    variants: tuple[dict[str, Any], ...] = ({},)
+    rename: tuple[tuple[str, str], ...] = ()
+    drop: str = r"(?!)"
+    licence: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+LAYOUTS = (
+    Layout(
+        "PAN (Zhao et al. 2020)",
+        *("superres", "pan", "SCPA_trunk.0.conv1_a.weight"),
+        variants=tuple({"scale": s} for s in (2, 3, 4)),
+        licence="none stated",
+    ),
+    Layout(
+        "EDSR (Lim et al. 2017)",
+        *("superres", "edsr", "body.0.body.0.weight"),
+        variants=tuple(
+            {"scale": s, "blocks": b, "features": f, "residual": r}
+            for b, f, r in ((16, 64, 1.0), (32, 256, 0.1))
+            for s in (2, 3, 4)
+        ),
+        drop=r"(sub|add)_mean\.",  # fixed values, which EDSR itself knows
+        licence="MIT",
+    ),
+    Layout(
+        "SRCNN (Dong et al. 2014)",
+        *("superres", "srcnn", "conv3.bias"),
+        variants=tuple({"scale": s, "kernels": [9, k, 5]} for k in (1, 3, 5) for s in (2, 3, 4)),
+    ),
+    Layout(
+        "Colorful Image Colorization (Zhang et al. 2016)",
+        *("colorize", "zhang2016", "model8.6.weight"),
+        drop=r"model_out\.|.*\.num_batches_tracked$",  # model_out holds the bins' centres
+        licence="BSD-2-Clause",
+    ),
+)
+
+
+def read_published(path: Path, scale: int | None = None) -> tuple[Card, dict[str, Tensor]]:
+    """A published checkpoint's card and its tensors under our keys, found to fit. Raises WeightsError.
+
+    Where the tensors alone do not tell the scale, it is the one given, else the x2, x3 or x4 of the file's name.
+    """
+    published = read_pickle(path)
+    layout = next((found for found in LAYOUTS if found.mark in published), None)
+    if layout is None:
+        raise WeightsError(
+            f"{path}: of no known network", f"known: {', '.join(found.title for found in LAYOUTS)}"
+        )
+    tensors = {}
+    for key, value in published.items():
+        if not re.match(layout.drop, key):
+            for pattern, ours in layout.rename:
+                key = re.sub(pattern, ours, key)
+            tensors[key] = value.float()
+    card = describe(path, layout.task, layout.network, _arguments(path, layout, tensors, scale))
+    return replace(card, title=layout.title, licence=layout.licence), tensors
+
+
+def convert(source: Path, target: Path, scale: int | None = None) -> Card:
+    """Write a published checkpoint as `target` (.safetensors, float32: exactly its numbers) and its card. Raises WeightsError."""
+    card, tensors = read_published(source, scale)
+    net = blank(card)
+    fit(tensors, net, source)
+    return save(
+        target,
+        net,
+        replace(card, name=target.stem, training={"converted_from": source.name}),
+        dtype="float32",
+    )
+
+
+def _arguments(path: Path, layout: Layout, tensors: dict[str, Tensor], scale: int | None) -> dict[str, Any]:
+    shapes = {k: tuple(v.shape) for k, v in tensors.items()}
+    fitting, why = [], None
+    for arguments in layout.variants:
+        try:
+            same_shapes(
+                shapes, blank(Card("", layout.task, layout.network, path, arguments=arguments), "meta"), path
+            )
+            fitting.append(arguments)
+        except WeightsError as e:
+            why = why or e
+    if not fitting:
+        raise WeightsError(f"{path}: looks like {layout.title}, but is not: {why.what if why else ''}")
+    if len(fitting) > 1:
+        in_name = re.search(r"x([234])(?!\d)", path.stem, re.IGNORECASE)
+        wanted = scale or (int(in_name[1]) if in_name else None)
+        fitting = [a for a in fitting if a.get("scale") == wanted]
+    if not fitting or (scale and fitting[0].get("scale", scale) != scale):
+        raise WeightsError(f"{path}: {layout.title}: which scale is it?", "have x2, x3 or x4 in the name")
+    return fitting[0]

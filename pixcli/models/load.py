@@ -1,0 +1,178 @@
+"""From a card to a network that is ready to run, and back to a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pixcli.errors import OutputError, WeightsError
+from pixcli.infer.footprint import Footprint
+from pixcli.models.card import Card, to_toml
+from pixcli.models.check import fit, read_header, read_safetensors, require, same_shapes
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+ARGUMENT_LIMIT = (
+    4096  # no layer of ours is wider or deeper; more would fill the memory before it is found to be wrong
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with its weights, in eval mode, float32, on the CPU, batch norm folded; card says all about it."""
+
+    card: Card
+    net: nn.Module
+
+
+def load(card: Card) -> Model:
+    """Raises WeightsError, in one line, for whatever is wrong with the file or with its fit to the card."""
+    from pixcli.models.fold import fold
+    from pixcli.models.pickles import SUFFIXES
+
+    if card.path.suffix in SUFFIXES:
+        from pixcli.models.convert import read_published
+
+        _, tensors = read_published(card.path, card.arguments.get("scale"))
+    else:
+        header = read_header(card.path)
+        require(header.metadata, card.path, task=card.task, network=card.network)
+        # on the meta device first: arguments that ask for far more than the file holds cost nothing there
+        same_shapes(header.shapes, blank(card, device="meta"), card.path)
+        tensors, _, data = read_safetensors(card.path)
+        if card.sha256 and hashlib.sha256(data).hexdigest() != card.sha256:
+            raise WeightsError(f"{card.path}: is not the file that its card describes", "the sha256 differs")
+    net = blank(card)
+    fit(tensors, net, card.path)
+    net.eval().requires_grad_(False)
+    return Model(card, fold(net).requires_grad_(False))
+
+
+def blank(card: Card, device: str = "cpu") -> nn.Module:
+    """The card's network, freshly initialised. Raises WeightsError when the card names none, or wrong arguments."""
+    import torch
+
+    from pixcli.nets import NETWORKS, build
+
+    if card.network not in NETWORKS:
+        raise WeightsError(
+            f"{card.path}: is for a network {card.network!r} that is not known",
+            f"known: {', '.join(NETWORKS)}",
+        )
+    if not all(_modest(v) for v in card.arguments.values()):
+        raise WeightsError(f"{card.path}: asks for a network that is too large: {card.arguments}")
+    try:
+        with torch.device(device):
+            return build(card.network, card.arguments)
+    except (TypeError, ValueError, LookupError, RuntimeError, ArithmeticError) as e:
+        raise WeightsError(
+            f"{card.path}: {card.network} cannot be built with {card.arguments}: {e}"
+        ) from None
+
+
+def _modest(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return len(value) <= 64 and all(map(_modest, value))
+    return isinstance(value, str | bool | None) or (
+        isinstance(value, int | float) and abs(value) <= ARGUMENT_LIMIT
+    )
+
+
+def footprint_of(net: nn.Module) -> Footprint:
+    """What the network says of itself in its attributes reach, multiple, scale and side (all optional)."""
+    return Footprint(
+        reach=getattr(net, "reach", None),
+        multiple=getattr(net, "multiple", 1),
+        scale=getattr(net, "scale", 1),
+        side=getattr(net, "side", None),
+    )
+
+
+def describe(path: Path, task: str, network: str, arguments: dict[str, Any]) -> Card:
+    """The card of a file that has none; the rest of it is what the network says of itself. Raises WeightsError."""
+    card = Card(path.stem, task, network, path, arguments=arguments)
+    net = blank(card, device="meta")
+    footprint = footprint_of(net)
+    return replace(
+        card,
+        title=path.name,
+        space=getattr(net, "space", "srgb"),
+        footprint=footprint,
+        scales=tuple(getattr(net, "scales", (footprint.scale,) if footprint.scale > 1 else ())),
+        parameters=sum(p.numel() for p in net.parameters()),
+    )
+
+
+def save(path: Path, net: nn.Module, card: Card, dtype: Literal["float16", "float32"] = "float16") -> Card:
+    """Write the weights (safetensors with task, network and arguments in the metadata) and `path`'s .toml beside them.
+
+    dtype "float16" or "float32" is that of matrices and kernels; vectors (biases, batch norm) stay float32. Each file appears
+    under its name only when complete. Same weights, same bytes. Returns the card as written, with path, parameters and sha256.
+    The network is as it was built (not folded). Raises WeightsError when a number is not finite or does not fit into float16, and
+    OutputError when the file cannot be written.
+    """
+    import torch
+
+    small = {"float16": torch.float16, "float32": torch.float32}[dtype]
+    tensors = {
+        k: v.detach().to("cpu", small if v.ndim > 1 else torch.float32)
+        for k, v in net.state_dict().items()
+        if v.is_floating_point()
+    }
+    for name, t in tensors.items():
+        if not torch.isfinite(t).all():
+            raise WeightsError(f"{path}: {name!r} holds numbers that are not finite in {t.dtype}")
+    metadata = {
+        "task": card.task,
+        "network": card.network,
+        "arguments": json.dumps(card.arguments),
+        "version": "1",
+    }
+    data = _serialise(tensors, metadata)
+    card = replace(
+        card,
+        path=path,
+        parameters=sum(p.numel() for p in net.parameters()),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+    try:
+        _write(path, data)
+        _write(path.with_suffix(".toml"), to_toml(card).encode())
+    except OSError as e:
+        raise OutputError(f"{path}: cannot be written: {e.strerror}") from None
+    return card
+
+
+def _serialise(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
+    """A safetensors file; the library's own writer puts the metadata in random order, so that no two files are equal."""
+    import torch
+
+    header: dict[str, Any] = {"__metadata__": metadata}
+    parts: list[bytes] = []
+    at = 0
+    for name, t in sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])):  # aligned
+        parts.append(t.contiguous().numpy().tobytes())
+        kind = "F16" if t.dtype == torch.float16 else "F32"
+        header[name] = {"dtype": kind, "shape": list(t.shape), "data_offsets": [at, at + len(parts[-1])]}
+        at += len(parts[-1])
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temp.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temp.replace(path)
+    finally:
+        temp.unlink(missing_ok=True)
