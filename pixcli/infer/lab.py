@@ -70,3 +70,29 @@ def _cube(t: Tensor) -> Tensor:
     import torch
 
     return torch.where(t > 0.2068966, t**3, (t - 16 / 116) / 7.787)
+
+
+def lightness_of(rgb: Tensor) -> Tensor:
+    """L (..., 1, H, W) in 0..100 of sRGB (..., 3, H, W) or of grey (..., 1, H, W) in 0..1."""
+    import torch
+
+    linear = torch.where(rgb > 0.04045, ((rgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+    y = linear if rgb.shape[-3] == 1 else _weigh(linear, XYZ_FROM_RGB[1]).unsqueeze(-3)
+    return 116 * _root(y) - 16
+
+
+def colour(lightness: Tensor, ab: Tensor) -> Tensor:
+    """sRGB (..., 3, H, W) of exactly this lightness (..., 1, H, W): a colour outside sRGB is drawn towards
+    grey, not clipped.
+    """
+    import torch
+
+    y = (lightness.squeeze(-3) + 16) / 116
+    x, z = ab.select(-3, 0) / 500 + y, y - ab.select(-3, 1) / 200
+    grey = _cube(y).unsqueeze(-3).clamp(0, 1)
+    xyz = torch.stack([_cube(v) * white for v, white in zip((x, y, z), WHITE, strict=True)], -3)
+    chroma = torch.stack([_weigh(xyz, row) for row in RGB_FROM_XYZ], -3) - grey  # of linear light
+    room = torch.where(chroma > 0, 1 - grey, grey) / chroma.abs().clamp(min=1e-6)
+    linear = grey + chroma * room.amin(-3, keepdim=True).clamp(max=1)
+    bent = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
+    return torch.where(linear > 0.0031308, bent, 12.92 * linear).clamp(0, 1)

@@ -15,9 +15,10 @@ Array = NDArray[Any]
 class Ride:
     """What a file carries beside its pixels; written back as it came, unless the task makes it untrue.
 
-    `format` is the file's own in Pillow's spelling ("JPEG", "PNG", "TIFF"); `mode` is the stored mode ("RGB", "L", "P", "1",
-    "RGBA", "LA", "CMYK", "I;16", "F"). `exif` is a serialised TIFF block with Orientation already 1. `save` holds what the writer
-    needs to repeat the encoder's choices: JPEG "qtables", "subsampling", "progressive"; TIFF "compression"; WebP "lossless".
+    `format` is the file's own in Pillow's spelling ("JPEG", "PNG", "TIFF"); `mode` is the stored mode
+    ("RGB", "L", "P", "1", "RGBA", "LA", "CMYK", "I;16", "F"). `exif` is a serialised TIFF block with
+    Orientation already 1. `save` holds what the writer needs to repeat the encoder's choices: JPEG
+    "qtables", "subsampling", "progressive"; TIFF "compression"; WebP "lossless".
     """
 
     format: str = "PNG"

@@ -32,4 +32,6 @@ AB_ROWS = (  # a, first b, last b
 
 def bins() -> Tensor:
     """Bin centres, (313, 2) float32: a, b."""
-    return torch.tensor([(a, b) for a, low, high in AB_ROWS for b in range(low, high + 1, 10)], dtype=torch.float32)
+    return torch.tensor(
+        [(a, b) for a, low, high in AB_ROWS for b in range(low, high + 1, 10)], dtype=torch.float32
+    )

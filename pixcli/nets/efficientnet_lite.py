@@ -1,8 +1,10 @@
-"""EfficientNet-Lite0 without its classifier: an encoder with five levels (Tan & Le, ICML 2019; the Lite variant of TensorFlow's TPU release).
+"""EfficientNet-Lite0 without its classifier: an encoder with five levels (Tan & Le, ICML 2019; the Lite
+variant of TensorFlow's TPU release).
 
-Squeeze-excitation is left out and swish is ReLU6, as in Lite. Strided layers pad as TensorFlow's SAME does: on even sizes one pixel more at
-the bottom and right. In: (N, 3, H, W) RGB as (x - 127) / 128 of 0..255, H and W multiples of 32. Out: features at 1/2, 1/4, 1/8, 1/16, 1/32
-with 16, 24, 40, 112, 320 channels. 2,958,848 parameters.
+Squeeze-excitation is left out and swish is ReLU6, as in Lite. Strided layers pad as TensorFlow's SAME does:
+on even sizes one pixel more at the bottom and right. In: (N, 3, H, W) RGB as (x - 127) / 128 of 0..255, H
+and W multiples of 32. Out: features at 1/2, 1/4, 1/8, 1/16, 1/32 with 16, 24, 40, 112, 320 channels.
+2,958,848 parameters.
 """
 
 from torch import Tensor, nn
@@ -25,7 +27,9 @@ class SameConv(nn.Conv2d):
     """Convolution without bias, padded as TensorFlow's SAME."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(c_in, c_out, kernel, stride, padding=kernel // 2 if stride == 1 else 0, groups=groups, bias=False)
+        super().__init__(
+            c_in, c_out, kernel, stride, padding=kernel // 2 if stride == 1 else 0, groups=groups, bias=False
+        )
         self.early, self.late = (kernel - 2) // 2, (kernel - 1) // 2
 
     def forward(self, x: Tensor) -> Tensor:
@@ -39,13 +43,19 @@ def norm(channels: int) -> nn.BatchNorm2d:
 
 
 class MBConv(nn.Module):
-    """1×1 expand → depthwise → 1×1 project; residual where the shape stays; no activation after the projection."""
+    """1×1 expand → depthwise → 1×1 project; residual where the shape stays; no activation after the
+    projection.
+    """
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         wide = c_in * expansion
-        self.expand = nn.Sequential(SameConv(c_in, wide, 1), norm(wide), nn.ReLU6()) if expansion > 1 else nn.Identity()
-        self.depthwise = nn.Sequential(SameConv(wide, wide, kernel, stride, groups=wide), norm(wide), nn.ReLU6())
+        self.expand = (
+            nn.Sequential(SameConv(c_in, wide, 1), norm(wide), nn.ReLU6()) if expansion > 1 else nn.Identity()
+        )
+        self.depthwise = nn.Sequential(
+            SameConv(wide, wide, kernel, stride, groups=wide), norm(wide), nn.ReLU6()
+        )
         self.project = nn.Sequential(SameConv(wide, c_out, 1), norm(c_out))
         self.residual = stride == 1 and c_in == c_out
 

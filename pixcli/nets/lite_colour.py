@@ -1,10 +1,11 @@
 """LiteColour: colour for a grey picture seen as a whole, on an ImageNet encoder.
 
-The idea and the bins are Zhang et al.'s (ECCV 2016: a distribution over 313 ab bins at 1/4 resolution); the body is EfficientNet-Lite0 with a
-top-down decoder (as FPN, Lin et al., CVPR 2017: laterals, bilinear enlargement, sum, 3×3) and the mean over the whole picture added at the top.
+The idea and the bins are Zhang et al.'s (ECCV 2016: a distribution over 313 ab bins at 1/4 resolution); the
+body is EfficientNet-Lite0 with a top-down decoder (as FPN, Lin et al., CVPR 2017: laterals, bilinear
+enlargement, sum, 3×3) and the mean over the whole picture added at the top.
 
-In: (N, 1, H, W) lightness L*/100 in [0, 1], H and W multiples of 32. Out: (N, 313, H/4, W/4) logits, or with bins=0 (N, 2, H/4, W/4) ab / 110.
-128 channels: 4,007,097 parameters.
+In: (N, 1, H, W) lightness L*/100 in [0, 1], H and W multiples of 32. Out: (N, 313, H/4, W/4) logits, or with
+bins=0 (N, 2, H/4, W/4) ab / 110. 128 channels: 4,007,097 parameters.
 """
 
 from torch import Tensor, nn
@@ -22,9 +23,13 @@ class LiteColour(nn.Module):
         super().__init__()
         self.encoder = EfficientNetLite0()
         self.laterals = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in CHANNELS[1:])
-        self.whole = nn.Sequential(nn.Linear(CHANNELS[-1], channels), nn.ReLU(), nn.Linear(channels, channels))
+        self.whole = nn.Sequential(
+            nn.Linear(CHANNELS[-1], channels), nn.ReLU(), nn.Linear(channels, channels)
+        )
         depths = (2, 2, 1)  # units at 1/16, 1/8, 1/4: the last is where the time goes
-        self.merge = nn.ModuleList(nn.Sequential(*(unit(channels, channels) for _ in range(d))) for d in depths)
+        self.merge = nn.ModuleList(
+            nn.Sequential(*(unit(channels, channels) for _ in range(d))) for d in depths
+        )
         self.top = unit(channels, channels)
         self.head = nn.Conv2d(channels, bins or 2, 1)
 

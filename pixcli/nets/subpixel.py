@@ -1,8 +1,9 @@
 """SubPixelResNet: one compact super-resolution network with sub-pixel heads for several scales.
 
-After EDSR (Lim et al., CVPRW 2017: residual blocks without normalisation), with ESPCN's single sub-pixel step (Shi et al., CVPR 2016)
-on top of an antialiased bicubic enlargement. Changed: no biases, and a first convolution whose kernels sum to zero over each colour, so
-that a flat picture gives exactly no correction: no checkerboard can stand on it, and the answer follows the input's brightness and contrast.
+After EDSR (Lim et al., CVPRW 2017: residual blocks without normalisation), with ESPCN's single sub-pixel
+step (Shi et al., CVPR 2016) on top of an antialiased bicubic enlargement. Changed: no biases, and a first
+convolution whose kernels sum to zero over each colour, so that a flat picture gives exactly no correction:
+no checkerboard can stand on it, and the answer follows the input's brightness and contrast.
 
 In: (N, 3, H, W) sRGB in [0, 1], H and W any. Out: (N, 3, scale H, scale W), not clipped.
 64 channels, 10 blocks, scales 2, 3, 4: 825,984 parameters; reach 23.
@@ -17,7 +18,9 @@ def conv(c_in: int, c_out: int) -> nn.Conv2d:
 
 
 class Differences(nn.Conv2d):
-    """3 × 3 convolution that sees differences alone: each colour's kernel sums to zero. Borders are replicated, so flat stays flat there too."""
+    """3 × 3 convolution that sees differences alone: each colour's kernel sums to zero. Borders are
+    replicated, so flat stays flat there too.
+    """
 
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__(c_in, c_out, 3, padding=1, padding_mode="replicate", bias=False)
@@ -40,12 +43,16 @@ class Block(nn.Module):
 
 
 class SubPixelResNet(nn.Module):
-    def __init__(self, channels: int = 64, blocks: int = 10, scales: tuple[int, ...] | list[int] = (2, 3, 4)) -> None:
+    def __init__(
+        self, channels: int = 64, blocks: int = 10, scales: tuple[int, ...] | list[int] = (2, 3, 4)
+    ) -> None:
         super().__init__()
         self.head = Differences(3, channels)
         self.body = nn.Sequential(*(Block(channels) for _ in range(blocks)), conv(channels, channels))
         self.tails = nn.ModuleDict({str(s): conv(channels, 3 * s * s) for s in scales})
-        for tail in self.tails.values():  # all pixels of a cell start alike (ICNR, Aitken et al. 2017) and small
+        for (
+            tail
+        ) in self.tails.values():  # all pixels of a cell start alike (ICNR, Aitken et al. 2017) and small
             s2 = tail.weight.shape[0] // 3
             tail.weight.data = 0.1 * tail.weight.data[::s2].repeat_interleave(s2, 0)
 

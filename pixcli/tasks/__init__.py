@@ -1,4 +1,6 @@
-"""The tasks. One that is listed here is in the command line, the Python door, models, eval, docs and the tests over all tasks."""
+"""The tasks. One that is listed here is in the command line, the Python door, models, eval, docs and the
+tests over all tasks.
+"""
 
 from __future__ import annotations
 

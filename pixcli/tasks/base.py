@@ -1,7 +1,7 @@
 """What a task is: its options, what it needs of a picture, what it makes of the network's answer.
 
-Importing a task costs nothing: torch and numpy are imported inside the methods that use them, for the command line is
-built from these declarations.
+Importing a task costs nothing: torch and numpy are imported inside the methods that use them, for the
+command line is built from these declarations.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a task: `--name` on the command line, a keyword in Python. `type` is int, float, str or bool."""
+    """One option of a task: `--name` on the command line, a keyword in Python. `type` is int, float, str or
+    bool.
+    """
 
     default: Any
     help: str
@@ -54,8 +56,9 @@ class Option:
 class Sample:
     """What the network takes of one picture.
 
-    tensor: (C, H, W) uint8, uint16 or float32 (floats in the card's range; integers stand for 0..1 and are scaled on the device).
-    context: whatever `finish` needs to know; nobody else looks inside. answer: the type that the answer is wanted in.
+    tensor: (C, H, W) uint8, uint16 or float32 (floats in the card's range; integers stand for 0..1 and are
+    scaled on the device). context: whatever `finish` needs to know; nobody else looks inside. answer: the
+    type that the answer is wanted in.
     """
 
     tensor: Tensor
@@ -65,17 +68,21 @@ class Sample:
 
 @dataclass(frozen=True)
 class Result:
-    """Named outputs of one input; "" is the main one. lost: what the outputs could not keep ("icc", "16-bit", "animation")."""
+    """Named outputs of one input; "" is the main one. lost: what the outputs could not keep ("icc",
+    "16-bit", "animation").
+    """
 
     pictures: dict[str, Picture]
     lost: tuple[str, ...] = ()
 
 
 class Task:
-    """A command. Subclasses say `name`, `default` (a card's name) and their options as class attributes of type Option.
+    """A command. Subclasses say `name`, `default` (a card's name) and their options as class attributes of
+    type Option.
 
-    The engine calls `attach` once, then for each picture `prepare` (on a decoding thread), `infer` (with one or several samples,
-    on the thread that owns the network), for films `follow` (in order), and `finish` (on an encoding thread).
+    The engine calls `attach` once, then for each picture `prepare` (on a decoding thread), `infer` (with one
+    or several samples, on the thread that owns the network), for films `follow` (in order), and `finish` (on
+    an encoding thread).
     """
 
     name: ClassVar[str]
@@ -87,7 +94,9 @@ class Task:
         options = self.options()
         for key in given:
             if key not in options:
-                raise UsageError(f"{self.name} has no option {key!r}", f"it has: {', '.join(options) or 'none'}")
+                raise UsageError(
+                    f"{self.name} has no option {key!r}", f"it has: {', '.join(options) or 'none'}"
+                )
         self.values = {k: o.check(k.replace("_", "-"), given.get(k, o.default)) for k, o in options.items()}
 
     @classmethod
@@ -107,7 +116,9 @@ class Task:
         self.runner = run(model.net, model.card.footprint)
 
     def check(self, width: int, height: int) -> tuple[int, int]:
-        """The size (width, height) that a picture of this size will have; raises InputError when that is too much."""
+        """The size (width, height) that a picture of this size will have; raises InputError when that is too
+        much.
+        """
         return width, height
 
     def prepare(self, picture: Picture) -> Sample:
@@ -121,7 +132,9 @@ class Task:
         return list(answers)
 
     def follow(self, memory: Any, sample: Sample, answer: Tensor) -> tuple[Tensor, Any]:
-        """The answer for a film's frame made steady with what was kept of earlier frames, and what to keep. memory starts as None."""
+        """The answer for a film's frame made steady with what was kept of earlier frames, and what to keep.
+        memory starts as None.
+        """
         return answer, None
 
     def finish(self, answer: Tensor, sample: Sample) -> Result:

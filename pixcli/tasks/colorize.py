@@ -1,8 +1,165 @@
-from pixcli.tasks.base import Option, PictureTask
+"""colorize: colour for black-and-white pictures and films."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pixcli.tasks.base import Option, PictureTask, Result, Sample
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pixcli.media.picture import Array, Picture
+    from pixcli.models import Model
+    from pixcli.tasks.base import MakeRunner
+
+STRIP = 1 << 20  # pixels brought to full size at once: memory stays flat however large the picture
+RADIUS, EPS = 4, 2e-3  # of the guided filter at the working size; lightness in 0..1
+LONGEST = 4  # times the working side: what a panorama's longer side is limited to
+STEADY, STILL, CUT = (
+    0.85,
+    0.03,
+    0.12,
+)  # share kept of the frame before, lightness change that counts as motion, mean change that is a cut
+
+
+@dataclass(frozen=True)
+class Context:
+    picture: Picture
+    rgb: Array
+    lightness: Tensor  # (1, h, w) in 0..1 at the working size
 
 
 class Colorize(PictureTask):
-    """Colour black-and-white photographs and films."""
+    """Colour black-and-white photographs and films.
+
+    The network sees the lightness of the whole picture at its working size and answers with colour (ab of
+    Lab); the picture keeps its own lightness at full size, and the colour is brought up along its edges.
+    Sepia and faded pictures are taken by their lightness.
+    """
 
     name, default = "colorize", "colorize"
-    temperature = Option(None, "Annealed mean: lower is more vivid.", float, min=0.01, max=2)
+    title = "Colour black-and-white photographs and films."
+    example = "pixcli colorize old_photos/ -o out/"
+
+    temperature = Option(
+        None,
+        "Of the annealed mean over colours: lower is more vivid, higher safer (the model's own by default).",
+        float,
+        min=0.01,
+        max=4,
+    )
+    saturation = Option(None, "Factor on the colour (the model's own by default).", float, min=0, max=4)
+    strength = Option(
+        1.0, "1: the network's colour; 0: the picture's own; between: a mixture.", float, min=0, max=1
+    )
+
+    def attach(self, model: Model, run: MakeRunner) -> None:
+        super().attach(model, run)
+        self.side = model.card.footprint.side or 256
+        self.multiple = model.card.footprint.multiple
+        self.runner = run(annealed_mean(model.net, self.values["temperature"] or 0.38), model.card.footprint)
+
+    def prepare(self, picture: Picture) -> Sample:
+        import torch
+
+        from pixcli.infer.lab import lightness_of
+        from pixcli.infer.resize import resize
+        from pixcli.media.colour import to_srgb
+
+        rgb = to_srgb(picture)
+        size = working_size(picture.height, picture.width, self.side, self.multiple)
+        small = resize(torch.from_numpy(rgb).permute(2, 0, 1).contiguous(), *size).float() / peak(rgb)
+        lightness = lightness_of(small.clamp(0, 1)) / 100
+        return Sample(lightness, Context(picture, rgb, lightness), torch.float32)
+
+    def follow(self, memory: Any, sample: Sample, answer: Tensor) -> tuple[Tensor, Any]:
+        """Colours of what stands still are evened over time; what moves, and what follows a cut, takes its
+        own.
+        """
+        from torch.nn import functional as F
+
+        now = F.adaptive_avg_pool2d(sample.tensor, answer.shape[1:])
+        if memory is not None and memory[0].shape == answer.shape:
+            before, lightness = memory
+            change = (now - lightness).abs()
+            if change.mean() < CUT:
+                answer = answer + STEADY * (-((change / STILL) ** 2)).exp() * (before - answer)
+        return answer, (answer, now)
+
+    def finish(self, answer: Tensor, sample: Sample) -> Result:
+        import numpy as np
+        import torch
+        from torch.nn import functional as F
+
+        from pixcli.infer.guided import coefficients, rows
+        from pixcli.infer.lab import colour, lightness_of, rgb_to_lab
+        from pixcli.media.colour import from_srgb
+
+        context: Context = sample.context
+        rgb, strength = context.rgb, self.values["strength"]
+        height, width = rgb.shape[:2]
+        ab = F.interpolate(
+            answer[None], size=context.lightness.shape[1:], mode="bilinear", align_corners=False
+        )[0]
+        saturation = 1.0 if self.values["saturation"] is None else self.values["saturation"]
+        model = coefficients(context.lightness, ab * (saturation * strength), RADIUS, EPS)
+        out = np.empty((height, width, 3), rgb.dtype)
+        step = max(1, STRIP // width)
+        for top in range(0, height, step):
+            bottom = min(height, top + step)
+            own = torch.from_numpy(rgb[top:bottom]).permute(2, 0, 1).float() / peak(rgb)
+            lightness = lightness_of(own[:1] if context.picture.gray else own)
+            gain, offset = rows(model, top, bottom, height, width).chunk(2)
+            ab = torch.addcmul(offset, gain, lightness / 100)
+            if strength < 1:
+                ab = ab + (1 - strength) * rgb_to_lab(own)[1]
+            coloured = colour(lightness, ab).permute(1, 2, 0)
+            if rgb.dtype != np.float32:
+                coloured = (coloured * peak(rgb)).round_()
+            out[top:bottom] = coloured.numpy().astype(rgb.dtype)
+        picture = context.picture
+        return Result({"": picture.with_pixels(from_srgb(out, picture), picture.alpha)})
+
+
+def peak(rgb: Array) -> float:
+    """The value of white in an array of this type."""
+    return {"uint8": 255.0, "uint16": 65535.0}.get(rgb.dtype.name, 1.0)
+
+
+def working_size(height: int, width: int, side: int, multiple: int) -> tuple[int, int]:
+    """Height and width near side × side of the picture's shape, multiples of `multiple`; the longer at most
+    LONGEST times the side.
+    """
+    f = side / min(height, width)
+    return tuple(  # type: ignore[return-value]
+        max(multiple, round(min(v * f, side * LONGEST) / multiple) * multiple) for v in (height, width)
+    )
+
+
+def annealed_mean(net: Any, temperature: float) -> Any:
+    """The network with its answer made ab: the annealed mean over the bins (Zhang et al. 2016, eq. 5), or ab
+    itself of a regression.
+    """
+    import torch
+    from torch import nn
+
+    from pixcli.nets.ab_bins import bins
+
+    class AnnealedMean(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net
+            self.register_buffer("centres", bins())
+
+        def forward(self, x: Tensor) -> Tensor:
+            logits = self.net(x).float()
+            if logits.shape[1] == 2:
+                return logits * 110
+            share = (logits / temperature).softmax(1)
+            # a sum over 313 bins wants float32, which autocast would not leave it
+            with torch.autocast(x.device.type, enabled=False):
+                return torch.einsum("nkhw,kc->nchw", share, self.centres)
+
+    return AnnealedMean().eval()

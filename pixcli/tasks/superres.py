@@ -28,17 +28,30 @@ class Context:
 class SuperRes(PictureTask):
     """Enlarge photographs and films by any factor.
 
-    The network enlarges by the next whole factor that it knows (several times for large ones) and the rest is antialiased bicubic.
-    Alpha is enlarged along; colours bleed under transparent pixels first, so that no fringe appears.
+    The network enlarges by the next whole factor that it knows (several times for large ones) and the rest
+    is antialiased bicubic. Alpha is enlarged along; colours bleed under transparent pixels first, so that no
+    fringe appears.
     """
 
     name, default = "superres", "superres"
     title = "Enlarge photographs and films by any factor."
     example = "pixcli superres photos/ -o big/ --scale 4"
 
-    scale = Option(None, "Enlargement, any number above 1 (4 when neither --width nor --height is given).", float, min=1.0, max=32)
+    scale = Option(
+        None,
+        "Enlargement, any number above 1 (4 when neither --width nor --height is given).",
+        float,
+        min=1.0,
+        max=32,
+    )
     width = Option(None, "Width of the result in pixels; the height follows.", int, min=1, max=100_000)
-    height = Option(None, "Height of the result in pixels; with --width: the largest size that fits both.", int, min=1, max=100_000)
+    height = Option(
+        None,
+        "Height of the result in pixels; with --width: the largest size that fits both.",
+        int,
+        min=1,
+        max=100_000,
+    )
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -55,7 +68,7 @@ class SuperRes(PictureTask):
         if self.scales == (card.footprint.scale,):
             self.runners = {self.scales[0]: self.runner}
         else:
-            self.runners = {s: run(at_scale(model.net, s), replace(card.footprint, scale=s)) for s in self.scales}
+            self.runners = {s: run(model.net, replace(card.footprint, scale=s)) for s in self.scales}
 
     def check(self, width: int, height: int) -> tuple[int, int]:
         wide, high = self.values["width"], self.values["height"]
@@ -97,24 +110,31 @@ class SuperRes(PictureTask):
 
         context: Context = sample.context
         picture, (height, width) = context.picture, context.size_hw
-        rgb = resize(answer, height, width).permute(1, 2, 0).numpy()
-        pixels, alpha = from_srgb(rgb, picture), None
+        if picture.gray:
+            answer = mean(answer)
+        pixels = from_srgb(resize(answer, height, width).permute(1, 2, 0).numpy(), picture)
+        alpha = None
         if picture.alpha is not None:
-            alpha = resize(torch.from_numpy(np.ascontiguousarray(picture.alpha[None])), height, width)[0].numpy()
+            alpha = resize(torch.from_numpy(np.ascontiguousarray(picture.alpha[None])), height, width)[
+                0
+            ].numpy()
             if pixels.dtype == np.float32:
                 alpha = alpha.clip(0, 1)
             clear = alpha == 0
             if clear.any():  # colours that cannot be seen stay what they were
                 own = torch.from_numpy(np.ascontiguousarray(picture.pixels.transpose(2, 0, 1)))
-                pixels = np.where(clear[..., None], resize(own, height, width).permute(1, 2, 0).numpy(), pixels)
+                pixels = np.where(
+                    clear[..., None], resize(own, height, width).permute(1, 2, 0).numpy(), pixels
+                )
         return Result({"": picture.with_pixels(pixels, alpha)})
 
 
 def plan_passes(factor: float, scales: tuple[int, ...]) -> tuple[int, ...]:
-    """The network's enlargements, largest first, whose product is the smallest that reaches factor with the fewest passes.
+    """The network's enlargements, largest first, whose product is the smallest that reaches factor with the
+    fewest passes.
 
-    >>> plan_passes(4, (2, 3, 4)), plan_passes(2.5, (2, 3, 4)), plan_passes(6, (2, 3, 4)), plan_passes(1, (2, 3, 4))
-    ((4,), (3,), (3, 2), ())
+    >>> plan_passes(4, (2, 3, 4)), plan_passes(2.5, (2, 3, 4)), plan_passes(6, (2, 3, 4)), plan_passes(1, (2,
+    3, 4)) ((4,), (3,), (3, 2), ())
     """
     if factor <= 1:
         return ()
@@ -132,17 +152,7 @@ def _product(passes: tuple[int, ...]) -> int:
     return total
 
 
-def at_scale(net: Any, scale: int) -> Any:
-    """The network of several scales as one of this scale, a module of x alone."""
-    from torch import nn
-
-    class AtScale(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = net
-
-        def forward(self, x: Tensor) -> Tensor:
-            answer: Tensor = self.net(x, scale)
-            return answer
-
-    return AtScale().eval()
+def mean(rgb: Tensor) -> Tensor:
+    """(3, H, W) → (1, H, W), the plain mean, of the same type."""
+    grey = rgb.float().mean(0, keepdim=True)
+    return grey if rgb.dtype.is_floating_point else grey.round_().to(rgb.dtype)

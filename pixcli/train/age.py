@@ -1,4 +1,4 @@
-"""What time and old cameras do to a black-and-white photograph, for training on photographs that are neither."""
+"""What time and old cameras do to a black-and-white photograph, to train on photographs that are neither."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ Grey = NDArray[np.float32]
 
 
 def grey_of(rgb: NDArray[np.uint8], rng: np.random.Generator) -> Grey:
-    """(H, W) in 0..1 from (H, W, 3): as the eye sees it, or as an early emulsion that was blind to red, or any mixture between."""
+    """(H, W) in 0..1 from (H, W, 3): as the eye sees it, or as an early emulsion that was blind to red, or
+    any mixture between.
+    """
     eye = np.array((0.299, 0.587, 0.114))
     if rng.random() < 0.3:
         emulsion = np.array((0.05, 0.45, 0.5)) if rng.random() < 0.4 else rng.dirichlet((3.0, 5.0, 2.0))
@@ -20,7 +22,7 @@ def grey_of(rgb: NDArray[np.uint8], rng: np.random.Generator) -> Grey:
 
 
 def age(grey: Grey, rng: np.random.Generator) -> Grey:
-    """The same photograph, older: softer, faded, contrasty, vignetted, grainy. One in three is left as it is."""
+    """The same photograph, older: softer, faded, vignetted, grainy. One in three is left as it is."""
     if rng.random() < 0.35:
         return grey
     if rng.random() < 0.35:

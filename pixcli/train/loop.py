@@ -88,8 +88,9 @@ def train(
 ) -> nn.Module:
     """Train to the end of the schedule and return the averaged network.
 
-    run: folder of this run: `last.pt` (everything needed to go on), `log.jsonl`. precision: "bf16" runs the network under autocast.
-    start: a checkpoint whose averaged weights to begin from (what fits is taken). every: seconds between checkpoints.
+    run: folder of this run: `last.pt` (everything needed to go on), `log.jsonl`. precision: "bf16" runs the
+    network under autocast. start: a checkpoint whose averaged weights to begin from (what fits is taken).
+    every: seconds between checkpoints.
     """
     run.mkdir(parents=True, exist_ok=True)
     recipe.open(data, run.parent / "cache")
@@ -152,7 +153,9 @@ def _ahead(recipe: Recipe, seed: int, step: int) -> Iterator[Batch]:
         n = step
         while not stop.is_set():
             try:
-                made: Batch | BaseException = recipe.batch(np.random.default_rng((seed, n)), recipe.schedule.batch)
+                made: Batch | BaseException = recipe.batch(
+                    np.random.default_rng((seed, n)), recipe.schedule.batch
+                )
             except BaseException as fault:
                 made = fault
             while not stop.is_set():
@@ -209,16 +212,33 @@ def _validated(recipe: Recipe, net: nn.Module, average: dict[str, Tensor]) -> di
 
 
 def _save(
-    path: Path, net: nn.Module, optimiser: torch.optim.Optimizer, average: dict[str, Tensor], step: int, spent: float
+    path: Path,
+    net: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: dict[str, Tensor],
+    step: int,
+    spent: float,
 ) -> None:
-    state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "step": step, "spent": spent}
+    state = {
+        "net": net.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "average": average,
+        "step": step,
+        "spent": spent,
+    }
     temp = path.with_suffix(".partial")
     torch.save(state, temp)
     temp.replace(path)
 
 
 def _log(
-    run: Path, say: Callable[[str], None], step: int, spent: float, loss: float, rate: float, figures: dict[str, float]
+    run: Path,
+    say: Callable[[str], None],
+    step: int,
+    spent: float,
+    loss: float,
+    rate: float,
+    figures: dict[str, float],
 ) -> None:
     row = {"step": step, "minutes": round(spent / 60, 2), "loss": round(loss, 5), "rate": rate, **figures}
     with (run / "log.jsonl").open("a") as f:

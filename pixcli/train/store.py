@@ -1,4 +1,6 @@
-"""Store: thousands of pictures decoded once into one memory map, so that a crop costs a copy and nothing else."""
+"""Store: thousands of pictures decoded once into one memory map, so that a crop costs a copy and nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,10 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 class Source:
     """One training set: a folder of pictures (searched below) or of tar shards, and how to cut it to size.
 
-    folder is taken below PIXCLI_DATA when it is not absolute. reductions: further copies reduced by these factors (antialiased), which
-    are sharper than the original. short_side: reduced to this shorter side when larger. colourful: mean Lab-like chroma (in 8-bit steps)
-    under which a picture is left out. leave_out: stems (or their beginnings) of pictures kept for validation.
+    folder is taken below PIXCLI_DATA when it is not absolute. reductions: further copies reduced by these
+    factors (antialiased), which are sharper than the original. short_side: reduced to this shorter side when
+    larger. colourful: mean Lab-like chroma (in 8-bit steps) under which a picture is left out. leave_out:
+    stems (or their beginnings) of pictures kept for validation.
     """
 
     folder: str
@@ -57,7 +60,9 @@ def _decode(source: Source, data: bytes) -> list[NDArray[np.uint8]]:
     if source.short_side and min(picture.size) > source.short_side:
         picture = picture.reduce(max(1, min(picture.size) // (2 * source.short_side)))
         f = source.short_side / min(picture.size)
-        picture = picture.resize((round(picture.width * f), round(picture.height * f)), Image.Resampling.LANCZOS)
+        picture = picture.resize(
+            (round(picture.width * f), round(picture.height * f)), Image.Resampling.LANCZOS
+        )
     if source.colourful:
         small = np.asarray(picture.resize((32, 32), Image.Resampling.BOX), dtype=np.float32)
         if np.ptp(small, axis=2).mean() < source.colourful:
@@ -68,7 +73,9 @@ def _decode(source: Source, data: bytes) -> list[NDArray[np.uint8]]:
 
 
 class Store:
-    """Pictures of one source. `store[i]` is a read-only view (H, W, 3) uint8; with held=True only every hold_every-th, else all others."""
+    """Pictures of one source. `store[i]` is a read-only view (H, W, 3) uint8; with held=True only every
+    hold_every-th, else all others.
+    """
 
     def __init__(self, source: Source, data: Path, cache: Path, *, held: bool = False) -> None:
         self.source = source
@@ -85,7 +92,7 @@ class Store:
         self._rows = [(r[1], r[2], r[3]) for r in rows]
         self._pixels = np.memmap(pixels, dtype=np.uint8, mode="r")
         if source.hold_every:
-            stems = sorted({n for n in self.names})
+            stems = sorted(set(self.names))
             kept = set(stems[:: source.hold_every])
             chosen = [i for i, n in enumerate(self.names) if (n in kept) == held]
             self.names = [self.names[i] for i in chosen]
@@ -134,11 +141,15 @@ class Store:
     def pick(self, rng: np.random.Generator, *, by_area: bool = False) -> NDArray[np.uint8]:
         """One picture at random, each as likely as the next, or by its area."""
         if by_area:
-            return self[int(np.searchsorted(self._cumulative, rng.random(), side="right").clip(0, len(self) - 1))]
+            return self[
+                int(np.searchsorted(self._cumulative, rng.random(), side="right").clip(0, len(self) - 1))
+            ]
         return self[int(rng.integers(len(self)))]
 
 
-def crop(picture: NDArray[np.uint8], height: int, width: int, rng: np.random.Generator) -> NDArray[np.uint8] | None:
+def crop(
+    picture: NDArray[np.uint8], height: int, width: int, rng: np.random.Generator
+) -> NDArray[np.uint8] | None:
     """A (height, width, 3) view at a random place, or None when the picture is smaller."""
     h, w = picture.shape[:2]
     if h < height or w < width:

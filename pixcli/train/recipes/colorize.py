@@ -1,4 +1,6 @@
-"""colorize: LiteColour on EfficientNet-Lite0's ImageNet weights, soft 313-bin cross-entropy with Zhang's class rebalancing."""
+"""colorize: LiteColour on EfficientNet-Lite0's ImageNet weights, soft 313-bin cross-entropy with Zhang's
+class rebalancing.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from pixcli.train.age import age, grey_of
 from pixcli.train.loop import Batch, Recipe, Schedule
 from pixcli.train.store import Source, Store
 
-FROZEN = 3  # blocks of the encoder that keep their ImageNet weights: edges and textures, and half of the training time
+FROZEN = 3  # blocks of the encoder that stay as ImageNet made them: half of the training time
 REBALANCE = 0.5  # lambda of the paper
 
 
@@ -31,9 +33,17 @@ class Colorize(Recipe):
         Source("data/photos_small", 0.25, hold_every=25, licence="research sets, see README"),
         Source("data/photos_imagenet1000", 0.10, colourful=6, hold_every=10, licence="ImageNet terms"),
         Source("data/photos_bsds400", 0.05, colourful=6, hold_every=8, licence="non-commercial research"),
-        Source("data/photos_hires", 0.04, short_side=320, reductions=(1.0, 0.6), hold_every=8, licence="mixed, see README"),
+        Source(
+            "data/photos_hires",
+            0.04,
+            short_side=320,
+            reductions=(1.0, 0.6),
+            hold_every=8,
+            licence="mixed, see README",
+        ),
     )
-    # Places2 thumbnails from the public repository rathull/CTFs (f35c219, data/images), when PIXCLI_PLACES names the folder
+    # Places2 thumbnails from the public repository rathull/CTFs (f35c219, data/images), when PIXCLI_PLACES
+    # names the folder
     places = Source("", 0.56, colourful=7, licence="none stated")
 
     def open(self, data: Path, cache: Path) -> None:
@@ -88,7 +98,9 @@ class Colorize(Recipe):
         part = min(h, w) * rng.uniform(0.7, 1.0)
         wide, high = min(w, part * rng.uniform(0.85, 1.15)), min(h, part)
         x, y = rng.uniform(0, w - wide), rng.uniform(0, h - high)
-        view = Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR, box=(x, y, x + wide, y + high))
+        view = Image.fromarray(picture).resize(
+            (side, side), Image.Resampling.BILINEAR, box=(x, y, x + wide, y + high)
+        )
         rgb = np.asarray(view)
         return rgb[:, ::-1] if rng.random() < 0.5 else rgb
 
@@ -103,30 +115,48 @@ class Colorize(Recipe):
         return self.colour_loss(net.decode(levels).float(), batch["ab"])
 
     def colour_loss(self, logits: Tensor, ab: Tensor) -> Tensor:
-        """Soft cross-entropy over the bins, each pixel weighted by the rarity of its colour; mean over pixels."""
+        """Soft cross-entropy over the bins, each pixel weighted by the rarity of its colour; mean over
+        pixels.
+        """
         logp = logits.log_softmax(1)  # (N, 313, h, w)
-        cell = ((ab[:, 0].round().long() + 110).clamp(0, 220) * 221 + (ab[:, 1].round().long() + 110).clamp(0, 220)).cpu()
+        cell = (
+            (ab[:, 0].round().long() + 110).clamp(0, 220) * 221
+            + (ab[:, 1].round().long() + 110).clamp(0, 220)
+        ).cpu()
         index = self.nearest[cell].permute(0, 3, 1, 2).to(ab.device)  # (N, 5, h, w)
         share = self.soft[cell].permute(0, 3, 1, 2).to(ab.device)
         weight = self.weights[self.nearest[cell][..., 0]].to(ab.device)
         return -((logp.gather(1, index) * share).sum(1) * weight).mean()
 
     def validate(self, net: nn.Module) -> dict[str, float]:
-        """Root mean square ab error as a share of grey's, and shares of chroma and variety, of the plain mean over bins, at 160 px."""
+        """Root mean square ab error as a share of grey's, and shares of chroma and variety, of the plain
+        mean over bins, at 160 px.
+        """
         centres = bins()
         rows = []
         for store in self.held:
             for i in range(0, len(store), max(1, len(store) // 40)):
                 lightness, ab = lab_view(store[i], 160)
                 logits = net(lightness[None].to(next(net.parameters()).device)).float().cpu()
-                guess = torch.einsum("nkhw,kc->nchw", logits.softmax(1), centres)[0] if logits.shape[1] > 2 else logits[0] * 110
+                guess = (
+                    torch.einsum("nkhw,kc->nchw", logits.softmax(1), centres)[0]
+                    if logits.shape[1] > 2
+                    else logits[0] * 110
+                )
                 truth = F.interpolate(ab[None], size=guess.shape[1:], mode="area")[0]
                 rows.append([_rms(guess - truth), _rms(truth), *_spread(guess), *_spread(truth)])
         error, grey, chroma, variety, chroma0, variety0 = np.mean(rows, 0)
-        return {"ab": error, "ab_share": error / grey, "chroma": chroma / chroma0, "variety": variety / variety0}
+        return {
+            "ab": error,
+            "ab_share": error / grey,
+            "chroma": chroma / chroma0,
+            "variety": variety / variety0,
+        }
 
     def _rebalancing(self) -> Tensor:
-        """w over the 313 bins: 1 / ((1 - λ) p + λ / Q), scaled so that Σ p w = 1; p from the training pictures, smoothed by σ = 5."""
+        """w over the 313 bins: 1 / ((1 - λ) p + λ / Q), scaled so that Σ p w = 1; p from the training
+        pictures, smoothed by σ = 5.
+        """
         rng = np.random.default_rng(0)
         centres = bins()
         count = torch.zeros(len(centres))
@@ -145,7 +175,9 @@ class Colorize(Recipe):
 
 
 def soft_table() -> tuple[Tensor, Tensor]:
-    """For every whole (a, b) of -110..110: the 5 nearest bins, nearest first, and their Gaussian shares (σ = 5); (48841, 5) each."""
+    """For every whole (a, b) of -110..110: the 5 nearest bins, nearest first, and their Gaussian shares (σ =
+    5); (48841, 5) each.
+    """
     line = torch.arange(-110.0, 111.0)
     cells = torch.cartesian_prod(line, line)
     distance, index = torch.cdist(cells, bins()).topk(5, largest=False)
@@ -154,7 +186,9 @@ def soft_table() -> tuple[Tensor, Tensor]:
 
 
 def lab_view(picture: np.ndarray[Any, Any], side: int) -> tuple[Tensor, Tensor]:
-    """Lightness / 100 (1, H, W) and ab (2, H, W) of a picture reduced to about this shorter side, multiples of 32."""
+    """Lightness / 100 (1, H, W) and ab (2, H, W) of a picture reduced to about this shorter side, multiples
+    of 32.
+    """
     rgb = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
     h, w = rgb.shape[2:]
     size = [max(32, round(v * side / min(h, w) / 32) * 32) for v in (h, w)]

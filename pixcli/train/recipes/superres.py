@@ -24,10 +24,20 @@ class SuperRes(Recipe):
 
     # reduced copies are sharper and freer of coding noise than the originals
     sources = (
-        Source("data/photos_hires", 0.55, reductions=(0.8, 0.6, 0.4), hold_every=16, licence="mixed, see README"),
-        Source("data/photos_bsds400", 0.25, reductions=(1.0, 0.7), hold_every=40, licence="non-commercial research"),
+        Source(
+            "data/photos_hires", 0.55, reductions=(0.8, 0.6, 0.4), hold_every=16, licence="mixed, see README"
+        ),
+        Source(
+            "data/photos_bsds400",
+            0.25,
+            reductions=(1.0, 0.7),
+            hold_every=40,
+            licence="non-commercial research",
+        ),
         Source("data/photos_t91", 0.10, licence="research"),
-        Source("data/photos_imagenet1000", 0.10, reductions=(0.75,), hold_every=100, licence="ImageNet terms"),
+        Source(
+            "data/photos_imagenet1000", 0.10, reductions=(0.75,), hold_every=100, licence="ImageNet terms"
+        ),
     )
 
     def open(self, data: Path, cache: Path) -> None:
@@ -72,7 +82,9 @@ class SuperRes(Recipe):
             rows = []
             for store in self.held:
                 for i in range(min(len(store), 5)):
-                    high = torch.from_numpy(store[i][: 384 // 12 * 12, : 384 // 12 * 12].copy()).permute(2, 0, 1)[None]
+                    high = torch.from_numpy(store[i][: 384 // 12 * 12, : 384 // 12 * 12].copy()).permute(
+                        2, 0, 1
+                    )[None]
                     high = high[..., : high.shape[2] // 12 * 12, : high.shape[3] // 12 * 12]
                     low = reduce(high.float() / 255, scale)
                     device = next(net.parameters()).device
@@ -84,11 +96,16 @@ class SuperRes(Recipe):
         return figures
 
     def card(self) -> dict[str, Any]:
-        return {"title": "Super-resolution ×2, ×3, ×4 for clean photographs", "space": "srgb", "scales": [2, 3, 4], "reach": 23}
+        return {
+            "title": "Super-resolution ×2, ×3, ×4 for clean photographs",
+            "space": "srgb",
+            "scales": [2, 3, 4],
+            "reach": 23,
+        }
 
 
 def reduce(x: Tensor, scale: int) -> Tensor:
-    """Antialiased bicubic reduction (a = -0.5), rounded to 8 bits as a file would be. (N, C, H, W) in [0, 1]."""
+    """Antialiased bicubic reduction (a = -0.5) of (N, C, H, W) in [0, 1], rounded to 8 bits as in a file."""
     low = F.interpolate(x, size=(x.shape[2] // scale, x.shape[3] // scale), mode="bicubic", antialias=True)
     return (low * 255).round_().clamp_(0, 255) / 255
 

@@ -1,0 +1,42 @@
+"""Fast guided filter (He & Sun 2015, arXiv:1505.00996): a small map brought up to full size along the edges
+of a picture.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def coefficients(guide: Tensor, x: Tensor, radius: int, eps: float) -> Tensor:
+    """Local linear model x ≈ a · guide + b. guide (1, h, w), x (C, h, w) → (2C, h, w): the a, then the b,
+    averaged over windows.
+
+    radius: of the square windows, in pixels of this size. eps: variance of the guide under which the map is
+    only averaged.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    def mean(v: Tensor) -> Tensor:
+        return F.avg_pool2d(v[None], 2 * radius + 1, 1, radius, count_include_pad=False)[0]
+
+    g, m = mean(guide), mean(x)
+    a = (mean(guide * x) - g * m) / (mean(guide * guide) - g * g + eps)
+    return mean(torch.cat((a, m - a * g)))
+
+
+def rows(x: Tensor, top: int, bottom: int, height: int, width: int) -> Tensor:
+    """Rows top … bottom of x (C, h, w) enlarged bilinearly to (C, height, width), without making the rest:
+    (C, bottom - top, width).
+    """
+    import torch
+    from torch.nn import functional as F
+
+    at = ((torch.arange(top, bottom) + 0.5) * (x.shape[1] / height) - 0.5).clamp(0, x.shape[1] - 1)
+    low = at.floor().long()
+    part = (at - low)[:, None]
+    strip = torch.lerp(x[:, low], x[:, (low + 1).clamp(max=x.shape[1] - 1)], part)
+    return F.interpolate(strip[None], size=(bottom - top, width), mode="bilinear", align_corners=False)[0]
