@@ -47,6 +47,7 @@ class SubPixelResNet(nn.Module):
         self, channels: int = 64, blocks: int = 10, scales: tuple[int, ...] | list[int] = (2, 3, 4)
     ) -> None:
         super().__init__()
+        self.reach, self.scales = 2 * blocks + 3, tuple(scales)  # head, blocks, end of the body, tail
         self.head = Differences(3, channels)
         self.body = nn.Sequential(*(Block(channels) for _ in range(blocks)), conv(channels, channels))
         self.tails = nn.ModuleDict({str(s): conv(channels, 3 * s * s) for s in scales})

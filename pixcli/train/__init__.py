@@ -1,0 +1,99 @@
+"""Training: `pixcli train RECIPE` makes a weight and its card from pictures."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING
+
+from pixcli.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pixcli.models import Card
+    from pixcli.train.loop import Recipe
+
+
+def recipes() -> tuple[str, ...]:
+    """Names of the shipped recipes: the files in recipes/."""
+    from pixcli.train import recipes as package
+
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__)))
+
+
+def recipe(name: str) -> Recipe:
+    """Raises UsageError for an unknown name."""
+    if name not in recipes():
+        raise UsageError(f"there is no recipe {name!r}", f"there are: {', '.join(recipes())}")
+    found: Recipe = importlib.import_module(f"pixcli.train.recipes.{name}").RECIPE
+    return found
+
+
+def run(
+    name: str,
+    out: Path,
+    *,
+    data: Path,
+    runs: Path,
+    device: str = "auto",
+    precision: str = "auto",
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    start: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Card:
+    """Train a recipe to its end, or on from where it was stopped, and write the weights (out, .safetensors) and their card.
+
+    data: the folder that PIXCLI_DATA names. runs: where checkpoints, logs and decoded pictures lie (`runs/NAME/last.pt`).
+    minutes or steps shorten the schedule. start: another run's checkpoint to begin from.
+    Raises InputError when a training set is missing.
+    """
+    from dataclasses import replace
+
+    import torch
+
+    from pixcli.infer import device as devices
+    from pixcli.infer import precision as precisions
+    from pixcli.models import save
+    from pixcli.models.load import describe
+    from pixcli.train.loop import train
+
+    made = recipe(name)
+    if steps:
+        made.schedule = replace(made.schedule, steps=steps)
+    chosen = devices.choose(device)
+    kind = precisions.choose(precision, chosen, bf16_ok=True)
+    say(f"training {name} on {chosen.name} in {kind.name} ({kind.why})")
+    try:
+        trained = train(
+            made,
+            data,
+            runs / name,
+            device=torch.device(chosen.torch),
+            precision=kind.name,
+            minutes=minutes,
+            seed=seed,
+            start=start,
+            say=say,
+        )
+    except FileNotFoundError as e:
+        raise InputError(str(e), "set PIXCLI_DATA to the folder that holds data/") from None
+    card = replace(
+        describe(out, made.task, made.network, made.arguments),
+        name=out.stem,
+        title=made.title,
+        licence="Apache-2.0; see the data for what they were learnt from",
+        data=tuple({"set": s.folder or "places", "share": s.share, "licence": s.licence} for s in made.sources),
+        training={
+            "recipe": name,
+            "steps": trained.steps,
+            "minutes": round(trained.minutes, 1),
+            "device": chosen.name,
+            "precision": kind.name,
+            "validation": {k: round(v, 4) for k, v in trained.figures.items()},
+        },
+    )
+    return save(out, trained.net, card)

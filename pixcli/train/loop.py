@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pixcli.train.store import Source
+
 Batch = dict[str, Tensor]
 
 
@@ -34,6 +36,16 @@ class Schedule:
     clip: float = 1.0
 
 
+@dataclass(frozen=True)
+class Trained:
+    """The averaged network, how long it took, and the recipe's own figures on pictures held back."""
+
+    net: nn.Module
+    steps: int
+    minutes: float
+    figures: dict[str, float]
+
+
 class Recipe:
     """Data + degradation + network + loss + schedule. A subclass is one readable file in recipes/.
 
@@ -41,10 +53,12 @@ class Recipe:
     """
 
     name: str
+    title: str
     task: str
     network: str
     arguments: dict[str, Any]
     schedule: Schedule
+    sources: tuple[Source, ...]
 
     def open(self, data: Path, cache: Path) -> None:
         """Make the training data ready: data is PIXCLI_DATA, cache a folder for decoded pictures."""
@@ -68,10 +82,6 @@ class Recipe:
         """A few figures on pictures that are neither trained on nor in any test set."""
         return {}
 
-    def card(self) -> dict[str, Any]:
-        """What the recipe knows of the card: title, space, footprint, data with licences, weaknesses."""
-        return {}
-
 
 def train(
     recipe: Recipe,
@@ -85,8 +95,8 @@ def train(
     every: float = 180.0,
     start: Path | None = None,
     say: Callable[[str], None] = print,
-) -> nn.Module:
-    """Train to the end of the schedule and return the averaged network.
+) -> Trained:
+    """Train to the end of the schedule; the network is the averaged one.
 
     run: folder of this run: `last.pt` (everything needed to go on), `log.jsonl`. precision: "bf16" runs the
     network under autocast. start: a checkpoint whose averaged weights to begin from (what fits is taken).
@@ -141,7 +151,7 @@ def train(
     figures = _validated(recipe, net, average)
     _log(run, say, step, spent, running / max(count, 1), 0.0, figures)
     net.load_state_dict(average)
-    return net.eval()
+    return Trained(net.eval(), step, spent / 60, figures)
 
 
 def _ahead(recipe: Recipe, seed: int, step: int) -> Iterator[Batch]:
@@ -208,7 +218,7 @@ def _validated(recipe: Recipe, net: nn.Module, average: dict[str, Tensor]) -> di
         figures = recipe.validate(net)
     net.load_state_dict(own)
     net.train()
-    return figures
+    return {k: float(v) for k, v in figures.items()}
 
 
 def _save(

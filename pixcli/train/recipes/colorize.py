@@ -27,6 +27,7 @@ REBALANCE = 0.5  # lambda of the paper
 class Colorize(Recipe):
     name, task, network = "colorize", "colorize", "lite-colour"
     arguments = {"channels": 128, "bins": 313}  # noqa: RUF012
+    title = "Colour for black-and-white photographs"
     schedule = Schedule(steps=12_000, rate=1e-3, batch=32, warmup=300, decay=0.02, ema=0.999, clip=1.0)
 
     sources = (
@@ -169,9 +170,6 @@ class Colorize(Recipe):
         self.prior = p / p.sum()
         w = 1 / ((1 - REBALANCE) * self.prior + REBALANCE / len(p))
         return w / (self.prior * w).sum()
-
-    def card(self) -> dict[str, Any]:
-        return {"title": "Colour for black-and-white photographs", "space": "lab-l", "multiple": 32}
 
 
 def soft_table() -> tuple[Tensor, Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ MARGIN = 4  # low-resolution pixels round a crop whose reduction would see the c
 class SuperRes(Recipe):
     name, task, network = "superres", "superres", "subpixel"
     arguments = {"channels": 64, "blocks": 10, "scales": (2, 3, 4)}  # noqa: RUF012
+    title = "Super-resolution ×2, ×3, ×4 for clean photographs"
     schedule = Schedule(steps=40_000, rate=1e-3, batch=16, warmup=300, decay=0.0, ema=0.999, clip=0.5)
     patch = 40  # low-resolution pixels
 
@@ -94,14 +94,6 @@ class SuperRes(Recipe):
                     rows.append(10 * torch.log10(255**2 / error.square().mean()).item())
             figures[f"y{scale}"] = float(np.mean(rows))
         return figures
-
-    def card(self) -> dict[str, Any]:
-        return {
-            "title": "Super-resolution ×2, ×3, ×4 for clean photographs",
-            "space": "srgb",
-            "scales": [2, 3, 4],
-            "reach": 23,
-        }
 
 
 def reduce(x: Tensor, scale: int) -> Tensor:
