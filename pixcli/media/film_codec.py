@@ -28,12 +28,12 @@ HOLDS = {
     "webm": {"libvpx-vp9", "libsvtav1"},
 }
 
-# near transparent; the others are kept quiet, below the command line nothing prints
+# near transparent, at a fair speed; x265 prints to stderr unless told not to
 SETTINGS = {
     "libx264": {"crf": "18", "preset": "medium"},
     "libx265": {"crf": "20", "preset": "medium", "x265-params": "log-level=none"},
     "libsvtav1": {"crf": "24", "preset": "8"},
-    "libvpx-vp9": {"crf": "24", "deadline": "good", "cpu-used": "4", "row-mt": "1", "auto-alt-ref": "0"},
+    "libvpx-vp9": {"crf": "24", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
     "prores_ks": {},
     "ffv1": {"level": "3"},
 }
@@ -41,7 +41,7 @@ EVEN_ONLY = {"libx264", "libx265", "libsvtav1"}  # where the chroma is halved
 
 
 def output_suffix(suffix: str) -> str:
-    """The suffix of the film made from one of `suffix`: the same where we write that container, else one that holds its sound."""
+    """The suffix of a film made from one of `suffix`: its own where we write that, else one for its sound."""
     suffix = suffix.lower()
     if suffix in CONTAINERS:
         return suffix
@@ -54,7 +54,8 @@ def container_of(path: Path) -> str:
     try:
         return CONTAINERS[path.suffix.lower()]
     except KeyError:
-        raise UsageError(f"no film is written as {path.suffix or 'a name without suffix'}", f"use {', '.join(CONTAINERS)}") from None
+        what = f"no film is written as {path.suffix}" if path.suffix else "the film's name has no suffix"
+        raise UsageError(what, f"use {', '.join(CONTAINERS)}") from None
 
 
 def choose_codec(name: str | None, container: str, reader: FilmReader) -> Codec:
@@ -86,16 +87,19 @@ def settings_of(codec: Codec, crf: int | None, preset: str | None) -> dict[str, 
     return settings
 
 
-def choose_pixel_format(codec: Codec, reader: FilmReader, width: int, height: int, name: str | None) -> VideoFormat:
+def choose_pixel_format(
+    codec: Codec, reader: FilmReader, width: int, height: int, name: str | None
+) -> VideoFormat:
     """The encoder's format nearest to the source's: alpha, then depth, then chroma.
 
-    Encoders that need even sides when chroma is halved get an odd size with whole chroma (4:4:4 or 4:2:2): nothing is cropped or padded.
+    Where halved chroma needs even sides an odd size gets whole chroma: nothing is cropped or padded.
     """
     formats = [VideoFormat(f.name, width, height) for f in codec.video_formats or []]
     if name is not None:
         chosen = [f for f in formats if f.name == name]
         if formats and not chosen:
-            raise UsageError(f"{codec.name} does not write {name}", f"it writes {', '.join(f.name for f in formats)}")
+            known = ", ".join(f.name for f in formats)
+            raise UsageError(f"{codec.name} does not write {name}", f"it writes {known}")
         if not _fits(chosen[0] if chosen else VideoFormat(name, width, height), codec, width, height):
             raise UsageError(f"{name} needs even sides, the film has {width}×{height}", "use yuv444p")
         return VideoFormat(name, width, height)
@@ -121,12 +125,18 @@ def choose_pixel_format(codec: Codec, reader: FilmReader, width: int, height: in
 
 def _common(f: VideoFormat, rgb: bool) -> bool:
     """Neither grey, nor floating point, nor semi-planar, nor one of the old names for full range."""
-    return len(f.components) >= 3 and f.is_rgb == rgb and not f.name.startswith(("yuvj", "nv", "p0", "gbrpf", "gbrapf"))
+    return (
+        len(f.components) >= 3
+        and f.is_rgb == rgb
+        and not f.name.startswith(("yuvj", "nv", "p0", "gbrpf", "gbrapf"))
+    )
 
 
 def _chroma(f: VideoFormat) -> tuple[int, int]:
     """How many luma columns and rows share one chroma sample."""
-    return 16 // VideoFormat(f.name, 16, 16).chroma_width(16), 16 // VideoFormat(f.name, 16, 16).chroma_height(16)
+    return 16 // VideoFormat(f.name, 16, 16).chroma_width(16), 16 // VideoFormat(
+        f.name, 16, 16
+    ).chroma_height(16)
 
 
 def _fits(f: VideoFormat, codec: Codec, width: int, height: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from av import VideoFormat, VideoFrame
@@ -10,7 +11,8 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from pixcli.media.picture import Array, Picture, Ride
 
-# swscale's fast paths are off by up to three levels and smear chroma sideways
+# With these a round trip through RGB gives back the very samples. swscale's fast paths lose one level of luma
+# on average, and BILINEAR misreads 16-bit RGB (FFmpeg 8.1).
 SCALER = (
     Interpolation.BICUBIC
     | Interpolation.ACCURATE_RND
@@ -42,7 +44,7 @@ class Colours:
 
 
 def colours_of(frame: VideoFrame) -> Colours | None:
-    """The tags of a decoded frame, with a missing matrix guessed as players do; None when swscale cannot compute it."""
+    """The tags of a decoded frame, a missing matrix guessed as players do; None for one unknown to swscale."""
     full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
     matrix = frame.colorspace
     if matrix in (RGB, UNSPECIFIED) or frame.format.is_rgb:
@@ -73,8 +75,8 @@ class Turn:
 
     @classmethod
     def of(cls, frame: VideoFrame) -> Turn:
-        """From the display matrix: (x, y) → (a x + c y, b x + d y); angles between are taken to the nearest quarter."""
-        data = frame.side_data.get("DISPLAYMATRIX")
+        """From the display matrix, (x, y) → (a x + c y, b x + d y), taken to the nearest quarter turn."""
+        data: Any = frame.side_data.get("DISPLAYMATRIX")
         if data is None:
             return cls()
         a, b, _, c, d = (int(v) for v in np.frombuffer(bytes(data), np.int32)[:5])
@@ -123,7 +125,7 @@ def to_picture(
 def to_frame(
     picture: Picture, pixel_format: VideoFormat, colours: Colours, scaler: VideoReformatter
 ) -> VideoFrame:
-    """A frame in the encoder's pixel format, through the matrix and range of `colours`, without timestamps."""
+    """A frame without timestamps in the encoder's pixel format, through the matrix and range of `colours`."""
     alpha = has_alpha(pixel_format)
     pixels = np.broadcast_to(picture.pixels, (*picture.pixels.shape[:2], 3))
     if alpha:

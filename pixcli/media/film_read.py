@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -46,7 +46,7 @@ class Frame:
 
 
 def open_container(path: str | os.PathLike[str]) -> InputContainer:
-    """Open a regular film file for demuxing. Raises InputError; OSError when the file itself cannot be opened."""
+    """Open a regular film file for demuxing. Raises InputError; OSError when it cannot be opened at all."""
     if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  a FIFO would block for ever
         raise InputError("not a regular file")
     with open(path, "rb"):  # noqa: PTH123  the system's own error, not FFmpeg's version of it
@@ -69,13 +69,14 @@ class FilmReader:
             for frame in film: ...            # once through
         film.faults()                         # what was wrong with it, after the last frame
 
-    width, height: of the upright pictures, in pixels.   frame_rate: average, frames a second (a film of variable rate has no other).
-    frame_count_hint: from the header, often wrong, 0 = unknown.   duration: seconds of picture by the header, 0.0 = unknown.
-    bits: of a stored sample, 8 to 16; pictures are uint8 for 8 and uint16 over the full range above.
-    damaged: packets that could not be decoded so far.   concealed: frames that the decoder flagged as patched up.
-    origin: ticks of time_base that the film's clock reads at its start: 0, but for broadcast streams and negative starts.
+    width, height: of the upright pictures, in pixels.   frame_rate: the average, frames a second.
+    frame_count_hint: from the header, often wrong, 0 = unknown.   duration: in seconds, likewise.
+    bits: of a stored sample, 8 to 16; pictures are uint8 for 8, and uint16 over the full range above.
+    damaged: packets so far that could not be decoded.   concealed: frames that the decoder patched up.
+    origin: what the film's clock reads at its start, in ticks of time_base: 0, but for broadcast streams and
+    negative starts.   interlaced: whether the first frame is.
 
-    Raises InputError when there is no film in the file or no frame in the film, OSError when the file cannot be opened.
+    Raises InputError where there is no film in the file or no frame in the film; OSError.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, max_pixels: int = 300_000_000) -> None:
@@ -98,11 +99,10 @@ class FilmReader:
         stream = best if best in pictures else pictures[0]
         if stream.codec_context is None:
             raise InputError("no decoder for its video stream")
-        if stream.codec_context.width * stream.codec_context.height > max_pixels:
-            raise InputError(
-                f"{stream.codec_context.width}×{stream.codec_context.height} is above the limit of {max_pixels:,} pixels",
-                "raise it with --max-pixels",
-            )
+        size = stream.codec_context.width, stream.codec_context.height
+        if size[0] * size[1] > max_pixels:
+            what = f"{size[0]}×{size[1]} is above the limit of {max_pixels:,} pixels"
+            raise InputError(what, "raise it with --max-pixels")
         self.stream = stream
         self.codec = stream.codec_context.codec.canonical_name
         self.time_base = stream.time_base or Fraction(1, 1000)
@@ -191,7 +191,7 @@ class FilmReader:
                 raise InputError(f"frame {self.frames_read} cannot be converted: {error.strerror}") from error
             yield Frame(picture, pts, self.time_base, frame.duration)
 
-    def _decode(self) -> Iterator[VideoFrame]:
+    def _decode(self) -> Generator[VideoFrame]:
         """Packet by packet: one that is damaged costs its own frames and no more."""
         while True:
             try:
@@ -238,8 +238,13 @@ class FilmReader:
             yield frame, pts + self._step(duration) if frame.pts is None else frame.pts
             return
 
+    @property
+    def at_end(self) -> bool:
+        """Whether every frame has been read."""
+        return not self._held
+
     def faults(self) -> list[str]:
-        """What is wrong with the film as far as it has been read; whether it ends early is known after the last frame."""
+        """What is wrong with the film as far as it was read; a missing end is known after the last frame."""
         found = [self._error] if self._error else []
         if self.damaged:
             found.append(f"{self.damaged} damaged packet{'s' * (self.damaged > 1)} left out")
@@ -248,7 +253,7 @@ class FilmReader:
         return found + self._ends_early()
 
     def _ends_early(self) -> list[str]:
-        if self._held or not self._ends:
+        if not self.at_end or not self._ends:
             return []
         slack = max(Fraction(1, 10), 2 / self.frame_rate)  # seconds
         claims = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +13,11 @@ from typing import Any
 
 import av
 from av.codec.context import Flags
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.format import VideoFormat
 from av.video.reformatter import VideoReformatter
-from av.video.stream import VideoStream
 
 from pixcli.errors import InputError, UsageError
 from pixcli.media.atomic import atomic
@@ -33,19 +32,19 @@ OWN_TAGS |= {"bps", "number_of_frames", "number_of_bytes", "alpha_mode", "vendor
 
 
 class FilmWriter:
-    """Writes one film beside which nothing half-written ever stands; the rest of the source is copied packet for packet.
+    """Writes one film, whole or not at all; what is not picture in the source is copied packet for packet.
 
         with FilmReader(source) as film, FilmWriter(target, film, width=w, height=h) as out:
             for frame in film:
                 out.write(process(frame.picture), frame)
         out.lost                                 # what the target could not take, complete after the block
 
-    width, height: of every picture that comes, in pixels.   codec: an FFmpeg encoder ("libx264", "hevc", "prores_ks", ...),
-    by default the source's design or H.264 (film_codec.py).   crf, preset: as that encoder takes them.   pix_fmt: FFmpeg's name.
+    width, height: of every picture that comes, in pixels.   codec: an FFmpeg encoder ("libx264", "hevc"), by
+    default the source's design or H.264.   crf, preset: as that encoder takes them.   pix_fmt: by FFmpeg's name.
     The container goes by the path's suffix. More than 8 bits and alpha stay where the encoder can.
 
-    Raises UsageError for settings that do not fit together, OutputError when the file cannot be written, InputError
-    when not every frame read was written.
+    Raises UsageError for settings that do not fit together, OutputError where nothing can be written (disk full),
+    InputError when a frame cannot be encoded, or not every frame of the source was read and written.
     """
 
     def __init__(
@@ -69,7 +68,9 @@ class FilmWriter:
         self._codec = choose_codec(codec, self._format, reader)
         self._settings = settings_of(self._codec, crf, preset)
         self._pixel_format: VideoFormat = choose_pixel_format(self._codec, reader, width, height, pix_fmt)
-        self._settings_text = f"{self._codec.name} with {self._pixel_format.name} {self._settings or ''}".strip()
+        self._settings_text = (
+            f"{self._codec.name} with {self._pixel_format.name} {self._settings or ''}".strip()
+        )
         self._scaler = VideoReformatter()
         self._packets_out = 0
 
@@ -97,7 +98,7 @@ class FilmWriter:
             try:
                 self._out.start_encoding()
             except OSError:
-                raise  # atomic tells a full disk from a fault of this file
+                raise
             except av.FFmpegError as error:
                 raise UsageError(f"the encoder refuses {self._settings_text}: {error.strerror}") from error
             self._stack = stack.pop_all()
@@ -121,7 +122,8 @@ class FilmWriter:
         picture: (height, width, 1 or 3) uint8, uint16 or float32.
         """
         if picture.pixels.shape[:2] != (self.height, self.width):
-            raise ValueError(f"a picture of {picture.width}×{picture.height} in a film of {self.width}×{self.height}")
+            size = f"{picture.width}×{picture.height}"
+            raise ValueError(f"a picture of {size} in a film of {self.width}×{self.height}")
         if picture.alpha is not None and not self._keeps_alpha:
             self._lose("alpha")
         image = to_frame(picture, self._pixel_format, self.reader.colours, self._scaler)
@@ -141,13 +143,18 @@ class FilmWriter:
             options = {"movflags": "+faststart", "movie_timescale": str(ticks * -(-1000 // ticks))}
         return av.open("file:" + os.fspath(temp), "w", format=self._format, container_options=options)
 
-    def _add_video(self) -> VideoStream:
+    def _add_video(self) -> Any:
         reader = self.reader
-        stream: VideoStream = self._out.add_stream(self._codec.name, rate=reader.frame_rate, options=self._settings)
+        if self._codec.name == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "0")  # the only way to stop it from printing
+        # PyAV's stubs list the encoders by name
+        stream: Any = self._out.add_stream(self._codec.name, rate=reader.frame_rate, options=self._settings)
         context = stream.codec_context
         context.width, context.height = self.width, self.height
         context.pix_fmt = self._pixel_format.name
-        context.time_base = reader.time_base  # the frames' own, or variable rates would be rounded to the average
+        context.time_base = (
+            reader.time_base
+        )  # the frames' own, or variable rates would be rounded to the average
         context.flags |= Flags.frame_duration
         context.sample_aspect_ratio = reader.sample_aspect
         colours = reader.colours
@@ -211,15 +218,11 @@ class FilmWriter:
     # -- writing
 
     def _encode(self, image: av.VideoFrame | None) -> None:
-        try:
+        with _one_line(f"frame {self.frames_written} cannot be encoded"):
             for packet in self._video.encode(image):
-                self._copy_up_to(packet.dts * packet.time_base if packet.dts is not None else None)
+                self._copy_up_to(packet.dts * packet.time_base)
                 self._packets_out += 1
                 self._out.mux_one(packet)
-        except OSError:
-            raise
-        except av.FFmpegError as error:
-            raise InputError(f"frame {self.frames_written} cannot be encoded: {error.strerror}") from error
 
     def _copied_packets(self) -> Iterator[Packet[Any]]:
         """The source's other packets, on demand, with the film's own clock start taken off."""
@@ -244,7 +247,7 @@ class FilmWriter:
             yield packet
 
     def _copy_up_to(self, seconds: Fraction | None) -> None:
-        """Copy packets in step with the picture, so that neither we nor the muxer hold many; None: all that are left."""
+        """Copy packets in step with the picture, so that nobody has to hold many; None: all that are left."""
         while (packet := self._next) is not None:
             time = packet.dts if packet.dts is not None else packet.pts
             if seconds is not None and time is not None and time * packet.time_base > seconds:
@@ -253,7 +256,9 @@ class FilmWriter:
             packet.stream = self._copied[stream.index]
             try:
                 self._out.mux_one(packet)
-            except ValueError:  # EINVAL or invalid data: this packet, not the disk
+            except OSError:
+                raise
+            except (av.FFmpegError, ValueError):  # the fault of this packet, not of the disk
                 self._lose(f"damaged packets of {_describe(stream)}")
             self._next = next(self._pending, None)
 
@@ -261,8 +266,11 @@ class FilmWriter:
 
     def _finish(self) -> None:
         self._encode(None)
-        self._copy_up_to(None)
-        self._out.close()
+        with _one_line("the film cannot be completed"):
+            self._copy_up_to(None)
+            self._out.close()
+        if not self.reader.at_end:
+            raise InputError(f"stopped after {self.reader.frames_read} frames, before the film's end")
         read, written = self.reader.frames_read, self.frames_written
         if not read == written == self._packets_out:
             raise InputError(f"{read} frames were read, {written} written and {self._packets_out} encoded")
@@ -280,10 +288,18 @@ class FilmWriter:
 
     def _abandon(self) -> None:
         """Close a film that will not be kept, or is closed already."""
-        try:
+        with suppress(OSError, av.FFmpegError):
             self._out.close()
-        except (OSError, av.FFmpegError):
-            pass
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        raise  # atomic knows a full disk from a fault of this one file
+    except av.FFmpegError as error:
+        raise InputError(f"{what}: {error.strerror}") from error
 
 
 def _own(tags: dict[str, str]) -> dict[str, str]:
@@ -296,4 +312,3 @@ def _describe(stream: Stream) -> str:
     name = stream.codec_context.name if stream.codec_context is not None else stream.name
     kind = {"subtitle": "subtitles", "video": "second video"}.get(stream.type, stream.type)
     return f"{kind} ({name})" if name else kind
-
