@@ -5,6 +5,7 @@ python plain.py TASK INPUT_FOLDER OUTPUT_FOLDER DEVICE   prints the seconds afte
 
 from __future__ import annotations
 
+import inspect
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ class Whole:
 
     def __init__(self, net: nn.Module, footprint: Any, device: str) -> None:
         self.net, self.footprint, self.device = net.to(device).eval(), footprint, device
+        self.more = (footprint.scale,) if "scale" in inspect.signature(net.forward).parameters else ()
 
     @torch.inference_mode()
     def __call__(self, x: Tensor, out: torch.dtype = torch.float32) -> Tensor:
@@ -35,7 +37,7 @@ class Whole:
         x = x.to(self.device).float() / peak.get(x.dtype, 1)
         m, s = self.footprint.multiple, self.footprint.scale
         x = functional.pad(x, (0, -width % m, 0, -height % m), mode="replicate")
-        y = self.net(x)[..., : height * s, : width * s].cpu()
+        y = self.net(x, *self.more)[..., : height * s, : width * s].cpu()
         return (y.clamp(0, 1) * peak[out]).round().to(out) if out in peak else y
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from pixcli.infer.device import choose
-from pixcli.infer.runner import Runner
 
 from pixcli.infer import precision
+from pixcli.infer.device import choose
+from pixcli.infer.runner import Runner
 from pixcli.media import Picture
 from pixcli.models import Card, catalogue, load
 from pixcli.tasks import TASKS, Task
@@ -57,7 +57,6 @@ class Ready:
     card: Card
     device: torch.device
     precision: str
-    runner: Runner
 
     def infer(self, pictures: list[Picture]) -> Callable[[], object]:
         """The network alone, picture after picture: prepared beforehand, nothing finished or written."""
@@ -65,21 +64,13 @@ class Ready:
         return lambda: [self.task.infer([s]) for s in samples]
 
 
-def ready(
-    card: Card, device: str, exact: str | None = None, tile: int | None = None, **options: Any
-) -> Ready:
+def ready(card: Card, device: str, exact: str | None = None, **options: Any) -> Ready:
     """The card's task as the engine makes it. exact: a precision instead of the one chosen."""
-    where = choose(device).torch
-    kind = exact or precision.choose("auto", choose(device), card.bf16).name
-    made: list[Runner] = []
-
-    def run(net: torch.nn.Module, footprint: Any) -> Runner:
-        made.append(Runner(net, footprint, where, kind, tile=tile))
-        return made[-1]
-
+    where = choose(device)
+    kind = exact or precision.choose("auto", where, card.bf16).name
     task = TASKS[card.task](**options)
-    task.attach(load(card), run)
-    return Ready(task, card, where, kind, made[-1])
+    task.attach(load(card), lambda net, footprint: Runner(net, footprint, where.torch, kind))
+    return Ready(task, card, where.torch, kind)
 
 
 def shipped() -> list[Card]:
@@ -88,7 +79,7 @@ def shipped() -> list[Card]:
 
 def default(task: str) -> Card | None:
     """The card that the task takes by itself, or None where no weights are shipped for it."""
-    return next((c for c in catalogue() if c.task == task and c.default), None)
+    return next((c for c in catalogue() if c.name == TASKS[task].default), None)
 
 
 def photograph(width: int, height: int, seed: int) -> Image.Image:
