@@ -80,7 +80,7 @@ class Colorize(PictureTask):
         """
         from torch.nn import functional as F
 
-        now = F.adaptive_avg_pool2d(sample.tensor, answer.shape[1:])
+        now = F.adaptive_avg_pool2d(sample.tensor, list(answer.shape[1:]))
         if memory is not None and memory[0].shape == answer.shape:
             before, lightness = memory
             change = (now - lightness).abs()
@@ -160,6 +160,7 @@ def annealed_mean(net: Any, temperature: float) -> Any:
             share = (logits / temperature).softmax(1)
             # a sum over 313 bins wants float32, which autocast would not leave it
             with torch.autocast(x.device.type, enabled=False):
-                return torch.einsum("nkhw,kc->nchw", share, self.centres)
+                ab: Tensor = torch.einsum("nkhw,kc->nchw", share, self.centres)
+            return ab
 
     return AnnealedMean().eval()

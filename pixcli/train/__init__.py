@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from pixcli.train.loop import Recipe
 
 
-def recipes() -> tuple[str, ...]:
+def names() -> tuple[str, ...]:
     """Names of the shipped recipes: the files in recipes/."""
-    from pixcli.train import recipes as package
+    package = importlib.import_module("pixcli.train.recipes")
 
     return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__)))
 
 
-def recipe(name: str) -> Recipe:
+def find(name: str) -> Recipe:
     """Raises UsageError for an unknown name."""
-    if name not in recipes():
-        raise UsageError(f"there is no recipe {name!r}", f"there are: {', '.join(recipes())}")
+    if name not in names():
+        raise UsageError(f"there is no recipe {name!r}", f"there are: {', '.join(names())}")
     found: Recipe = importlib.import_module(f"pixcli.train.recipes.{name}").RECIPE
     return found
 
@@ -45,15 +45,13 @@ def run(
     start: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Card:
-    """Train a recipe to its end, or on from where it was stopped, and write the weights (out, .safetensors) and their card.
+    """Train a recipe to its end, or on from where it was stopped; write weights and card.
 
-    data: the folder that PIXCLI_DATA names. runs: where checkpoints, logs and decoded pictures lie (`runs/NAME/last.pt`).
-    minutes or steps shorten the schedule. start: another run's checkpoint to begin from.
+    out: the .safetensors file. data: the folder that PIXCLI_DATA names. runs: where checkpoints, logs and
+    decoded pictures lie (`runs/NAME/last.pt`). minutes or steps shorten the schedule. start: another run's checkpoint to begin from.
     Raises InputError when a training set is missing.
     """
     from dataclasses import replace
-
-    import torch
 
     from pixcli.infer import device as devices
     from pixcli.infer import precision as precisions
@@ -61,18 +59,18 @@ def run(
     from pixcli.models.load import describe
     from pixcli.train.loop import train
 
-    made = recipe(name)
+    made = find(name)
     if steps:
         made.schedule = replace(made.schedule, steps=steps)
     chosen = devices.choose(device)
-    kind = precisions.choose(precision, chosen, bf16_ok=True)
+    kind = precisions.choose(precision, chosen.torch, bf16_ok=True)
     say(f"training {name} on {chosen.name} in {kind.name} ({kind.why})")
     try:
         trained = train(
             made,
             data,
             runs / name,
-            device=torch.device(chosen.torch),
+            device=chosen.torch,
             precision=kind.name,
             minutes=minutes,
             seed=seed,
@@ -86,7 +84,9 @@ def run(
         name=out.stem,
         title=made.title,
         licence="Apache-2.0; see the data for what they were learnt from",
-        data=tuple({"set": s.folder or "places", "share": s.share, "licence": s.licence} for s in made.sources),
+        data=tuple(
+            {"set": s.folder or "places", "share": s.share, "licence": s.licence} for s in made.sources
+        ),
         training={
             "recipe": name,
             "steps": trained.steps,

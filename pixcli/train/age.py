@@ -44,4 +44,5 @@ def age(grey: Grey, rng: np.random.Generator) -> Grey:
 
 def _blurred(grey: Grey, sigma: float) -> Grey:
     picture = Image.fromarray((np.clip(grey, 0, 1) * 255).astype(np.uint8))
-    return np.asarray(picture.filter(ImageFilter.GaussianBlur(sigma)), dtype=np.float32) / 255
+    blurred = np.asarray(picture.filter(ImageFilter.GaussianBlur(sigma)))
+    return np.multiply(blurred, np.float32(1 / 255), dtype=np.float32)

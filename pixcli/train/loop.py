@@ -106,7 +106,7 @@ def train(
     recipe.open(data, run.parent / "cache")
     torch.manual_seed(seed)
     s = recipe.schedule
-    net = recipe.build().to(device, memory_format=torch.channels_last)
+    net = recipe.build().to(device).to(memory_format=torch.channels_last)
     if start is not None:
         _take(net, torch.load(start, weights_only=True, map_location=device)["average"], say)
     average = {k: v.detach().clone() for k, v in net.state_dict().items()}

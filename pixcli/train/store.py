@@ -53,10 +53,8 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _decode(source: Source, data: bytes) -> list[NDArray[np.uint8]]:
-    picture = Image.open(io.BytesIO(data))
-    if picture.mode not in ("RGB", "L", "P", "RGBA", "CMYK"):
-        return []
-    picture = picture.convert("RGB")
+    with Image.open(io.BytesIO(data)) as file:
+        picture = file.convert("RGB")
     if source.short_side and min(picture.size) > source.short_side:
         picture = picture.reduce(max(1, min(picture.size) // (2 * source.short_side)))
         f = source.short_side / min(picture.size)
