@@ -1,0 +1,46 @@
+"""A task and a model brought together on a device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pixcli.engine.events import Event, Listener
+from pixcli.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pixcli.infer.footprint import Footprint
+    from pixcli.infer.runner import Runner
+    from pixcli.models import Model
+    from pixcli.tasks import Task
+
+
+def attach(task: Task, model: Model, settings: Settings, listeners: Iterable[Listener] = ()) -> str:
+    """Give `task` its network on the device and in the precision that `settings` ask for; what was taken, in
+    words.
+
+    Why it was taken goes to the listeners as notes, and so does what the runner has to say later (smaller
+    tiles, a tile redone). Raises DeviceError when the device cannot be used.
+    """
+    from pixcli.infer import device as devices
+    from pixcli.infer import precision as precisions
+    from pixcli.infer.runner import Runner
+
+    listening = tuple(listeners)
+
+    def say(text: str) -> None:
+        for listener in listening:
+            listener(Event("note", text=text))
+
+    device = devices.choose(settings.device)
+    precision = precisions.choose(settings.precision, device, model.card.bf16)
+
+    def make(net: nn.Module, footprint: Footprint) -> Runner:
+        return Runner(net, footprint, device.torch, precision.name, tile=settings.tile, say=say)
+
+    task.attach(model, make)
+    for why in filter(None, (device.why, precision.why)):
+        say(why)
+    return f"{device.name}, {precision.name}"

@@ -1,0 +1,257 @@
+"""A run: the jobs of a plan through the belt, each outcome told and written down, and an exit code at the end.
+
+Everything that decides, tells or notes happens on the caller's thread. Per input there is one boundary, on
+the belt: whatever an input raises is its own failure, unless it says that no other input could do better
+(OutputError, DeviceError).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixcli.engine.belt import Belt, Load
+from pixcli.engine.events import Event, Item, Listener, Status, Summary
+from pixcli.engine.faults import explain, trace_of
+from pixcli.engine.film import Damaged, Stopped, carry_film
+from pixcli.engine.interrupts import Stop, interrupts
+from pixcli.engine.pictures import Saved, Work, load, look, save
+from pixcli.engine.room import cost_of, room_for
+from pixcli.engine.settings import Settings
+from pixcli.errors import PixcliError
+from pixcli.media.atomic import sweep
+from pixcli.plan import STREAM
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pixcli.plan import Job, Ledger, Plan
+    from pixcli.tasks import Sample, Task
+
+
+class Taken(Exception):
+    """Another run has this input."""
+
+
+def run(
+    task: Task,
+    plan: Plan,
+    settings: Settings,
+    listeners: Iterable[Listener] = (),
+    ledger: Ledger | None = None,
+    *,
+    device: str = "",
+) -> Summary:
+    """Do what `plan` says with `task`, which has its network already (`attach`, whose answer is `device`).
+
+    Never raises for a fault of an input, an output or the device: the summary holds the exit code (0, 1, 3,
+    5, 6, 130, 143). SIGINT and SIGTERM are handled while it runs, when it is called on the main thread.
+    """
+    return _Run(task, plan, settings, listeners, ledger, device).all()
+
+
+class _Run:
+    def __init__(
+        self,
+        task: Task,
+        plan: Plan,
+        settings: Settings,
+        listeners: Iterable[Listener],
+        ledger: Ledger | None,
+        device: str,
+    ) -> None:
+        self.task, self.plan, self.settings, self.ledger, self.device = task, plan, settings, ledger, device
+        self.listeners = list(listeners)
+        self.stop = Stop()
+        self.counts: dict[Status, int] = {"done": 0, "skipped": 0, "failed": 0}
+        self.pixels = 0
+        self.fatal: PixcliError | None = None
+        self.ended = ""
+        outputs = (job.output for job in plan.todo if job.output != STREAM)
+        self.folders = {Path(os.path.realpath(path)).parent for path in outputs}
+        self.later: list[Job] = []  # films and animations: frames in order, one file at a time
+
+    def all(self) -> Summary:
+        began = time.perf_counter()
+        total = len(self.plan.jobs) + len(self.plan.problems)
+        model = self.task.model.card.name
+        with interrupts(self.stop, self._clean):
+            for folder in self.folders:
+                sweep(folder)
+            self.tell(Event("start", task=self.task.name, model=model, device=self.device, total=total))
+            self._settle_what_needs_no_work()
+            self._pictures()
+            for job in self.later:
+                if not self.stop.asked:
+                    self._film(job)
+        left = total - sum(self.counts.values())
+        if self.stop.signal:
+            self.ended = "interrupted"
+        summary = Summary(
+            total=total,
+            **self.counts,
+            left=left,
+            pixels=self.pixels,
+            seconds=time.perf_counter() - began,
+            peak_memory=peak_memory(),
+            exit_code=self._exit_code(total),
+            ended=self.ended,
+        )
+        self.tell(Event("summary", summary=summary))
+        return summary
+
+    def tell(self, event: Event) -> None:
+        for listener in list(self.listeners):
+            try:
+                listener(event)
+            except BrokenPipeError:  # `| head` has seen enough; the work goes on
+                self.listeners.remove(listener)
+                with contextlib.suppress(OSError, ValueError):
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def _exit_code(self, total: int) -> int:
+        if self.stop.signal:
+            return 128 + self.stop.signal
+        if self.fatal is not None:
+            return self.fatal.exit_code
+        if self.counts["failed"]:
+            return 1
+        return 0 if total or self.plan.elsewhere else 3
+
+    def _clean(self) -> None:
+        for folder in self.folders:
+            with contextlib.suppress(OSError):
+                for temp in folder.glob(f".pixcli-{os.getpid()}-*.tmp"):
+                    temp.unlink(missing_ok=True)
+
+    def _settle_what_needs_no_work(self) -> None:
+        for problem in self.plan.problems:
+            self.count(Item("failed", str(problem.path), error="input", text=problem.text))
+        for job in self.plan.jobs:
+            if job.action == "skip":
+                self.count(Item("skipped", str(job.input), (str(job.output),), text=job.reason))
+            elif job.action == "refuse":
+                self.count(Item("failed", str(job.input), error="refused", text=job.reason))
+
+    # One input settled
+
+    def count(self, item: Item) -> None:
+        self.counts[item.status] += 1
+        if item.status == "done":
+            self.pixels += item.pixels
+        self.tell(Event("item", item=item))
+        most = 1 if self.settings.fail_fast else self.settings.max_failures
+        if most is not None and self.counts["failed"] >= most and not self.stop.asked:
+            self.ended = "first failure" if most == 1 else f"{most} failures"
+            self.stop.ask()
+
+    def done(self, work: Work, saved: Saved, seconds: float) -> None:
+        job = work.job
+        if self.ledger is not None:
+            try:
+                self.ledger.done(job, saved.outputs, seconds=seconds, lost=saved.lost)
+            except PixcliError as e:
+                return self.failed(work, e, seconds, saved.outputs)
+        made = tuple(map(str, saved.outputs))
+        self.count(Item("done", str(job.input), made, seconds, work.pixels, saved.lost, text=saved.note))
+
+    def failed(self, work: Work, error: Exception, seconds: float, outputs: tuple[Path, ...] = ()) -> None:
+        """A fatal fault is not held against the input: its claim ends with the ledger and a rerun does it."""
+        fault = explain(error)
+        fatal = fault.fatal
+        if fatal is None and self.ledger is not None:
+            try:
+                self.ledger.failed(work.job, fault.text, seconds=seconds)
+            except PixcliError as e:
+                fatal = e
+        if fatal is not None:
+            self.fatal = self.fatal or fatal
+            self.ended = self.ended or str(fatal)
+            self.stop.ask()
+        made = tuple(map(str, outputs))
+        trace = trace_of(error) if self.settings.debug else ""
+        self.count(
+            Item("failed", str(work.job.input), made, seconds, work.pixels, (), fault.kind, fault.text, trace)
+        )
+
+    def claim(self, work: Work) -> None:
+        if self.ledger is not None and not self.ledger.claim(work.job):
+            raise Taken
+
+    # Pictures: any order
+
+    def _pictures(self) -> None:
+        belt: Belt[Work, Saved] = Belt(
+            self._source(),
+            self.task.infer,
+            self._save,
+            stop=self.stop,
+            room=room_for(self.task, self.settings),
+        )
+        for outcome in belt.outcomes():
+            if outcome is None:
+                self.tell(Event("progress"))
+            elif isinstance(outcome.error, Taken):
+                self.count(Item("skipped", str(outcome.tag.job.input), text="another run has it"))
+            elif outcome.error is not None:
+                self.failed(outcome.tag, outcome.error, outcome.seconds)
+            elif outcome.value is not None:
+                self.done(outcome.tag, outcome.value, outcome.seconds)
+
+    def _source(self) -> Iterator[Load[Work]]:
+        for job in self.plan.todo:
+            seen = look(job)
+            if job.kind == "film" or seen.frames > 1:
+                self.later.append(job)
+                continue
+            work = Work(job)
+            cost = max(job.size, cost_of(self.task, seen.width, seen.height))
+            yield Load(work, cost, partial(self._prepare, work))
+
+    def _prepare(self, work: Work) -> Sample:
+        self.claim(work)
+        picture = load(work.job, self.settings)
+        work.pixels = picture.width * picture.height
+        self.task.check(picture.width, picture.height)
+        return self.task.prepare(picture)
+
+    def _save(self, work: Work, answer: Tensor, sample: Sample) -> Saved:
+        return save(self.task.finish(answer, sample), work.job, self.settings)
+
+    # Films and animations: frames in order, one file at a time
+
+    def _film(self, job: Job) -> None:
+        work = Work(job)
+        began = time.perf_counter()
+        try:
+            self.claim(work)
+            saved = carry_film(self.task, work, self.settings, self.stop, partial(self._frames_done, job))
+        except Taken:
+            self.count(Item("skipped", str(job.input), text="another run has it"))
+        except Stopped:
+            pass
+        except Damaged as e:
+            self.failed(work, e, time.perf_counter() - began, e.saved.outputs)
+        except Exception as e:
+            self.failed(work, e, time.perf_counter() - began)
+        else:
+            self.done(work, saved, time.perf_counter() - began)
+
+    def _frames_done(self, job: Job, done: int, total: int) -> None:
+        self.tell(Event("progress", input=str(job.input), done=done, total=total))
+
+
+def peak_memory() -> int:
+    """The most memory that this process has had, in bytes; 0 where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

@@ -1,0 +1,34 @@
+"""Settings: everything about a run that is neither the task's nor the plan's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """tile, batch, workers, quality, crf: None leaves the choice to the engine. tile: pixels. workers:
+    threads for decoding, and as many for encoding. memory: bytes that pictures in flight may take together;
+    one picture is always let in, however large.
+    max_failures: the run stops when that many inputs have failed. strict: a loss fails the input and its
+    output is not kept.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    tile: int | None = None
+    batch: int | None = None
+    workers: int | None = None
+    memory: int | None = None
+    format: str | None = None
+    quality: int | None = None
+    compress: int = 1
+    codec: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    pix_fmt: str | None = None
+    fail_fast: bool = False
+    max_failures: int | None = None
+    strict: bool = False
+    max_pixels: int = 300_000_000
+    debug: bool = False
