@@ -22,7 +22,7 @@ class Device:
 
 
 def choose(spec: str = "auto") -> Device:
-    """The device for auto | cpu | cuda | cuda:N | mps. Raises DeviceError, which says what there is, when it cannot be used."""
+    """The device for auto | cpu | cuda | cuda:N | mps. DeviceError says what there is."""
     import torch
 
     there = present()
@@ -70,7 +70,7 @@ def present() -> dict[str, str]:
 
 
 def _try(name: str) -> None:
-    """A first small sum on the device. Raises RuntimeError when the driver, the build or another program prevents it."""
+    """A first small sum there. Raises RuntimeError when driver, build or another program prevents it."""
     import torch
 
     torch.ones(8, device=name).sum().item()

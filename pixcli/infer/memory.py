@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,27 +12,25 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-_CPU_BYTES = (
-    512 << 20
-)  # for one tile's activations: 100 megapixels in and out fit into 3 GB beside torch itself
-_LAUNCH_PIXELS = 4 << 20  # a card is busy with these; more at once only waits longer for the first answer
+_CPU_BYTES = 512 << 20  # in one tile's activations, so that 100 megapixels in and out fit into 3 GB
+_CARD_PIXELS = 4 << 20  # keep a card busy; more at once only delays the first answer
 _CACHE_BYTES = 28 << 20
 
 
 @dataclass(frozen=True)
 class Load:
-    """Values in an activation per input pixel: `widest` at its largest, `usual` as a mean over the arithmetic."""
+    """Values in an activation per input pixel: in the largest, and as a mean over the arithmetic."""
 
     widest: float
     usual: float
 
     def bytes(self, pixels: int) -> float:
-        """Upper estimate of the memory for one run: input, output, skip and workspace of the widest layer, in fp32."""
+        """Upper estimate of a run: input, output, skip and workspace of the widest layer, in fp32."""
         return 4 * 4 * self.widest * pixels
 
 
 def measure(run: Callable[[Tensor], Tensor], x: Tensor) -> Load:
-    """The load of a network, seen in one run on the small batch x."""
+    """The load of a network, seen in one run on the small batch x (N, C, H, W)."""
     watch = _Watch()
     with watch:
         run(x)
@@ -41,7 +40,7 @@ def measure(run: Callable[[Tensor], Tensor], x: Tensor) -> Load:
 
 
 class _Watch(TorchFunctionMode):
-    """Notes the size of every result, and its mean (geometric, weighted by multiplications) over the convolutions."""
+    """Notes the largest result, and the convolutions' geometric mean weighted by multiplications."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,33 +58,34 @@ class _Watch(TorchFunctionMode):
         return out
 
 
-def cpu_rate(load: Load, width: int) -> Callable[[float], float]:
-    """Relative speed of a CPU by the side of a tile; width: bytes of a value.
+def cpu_rate(load: Load, value_bytes: int) -> Callable[[float], float]:
+    """Relative speed of a CPU by the side of a tile.
 
-    Measured for ten 3 x 3 convolutions of 48 channels, fp32, in GFLOP/s on a server processor with 32 MB of cache and
-    on an older one: 64 px 195 | 123, 128 px 216 | 168, 256 px 216 | 163, 384 px 178 | 99, 512 px 156 | 83, then constant.
+    Fitted to ten 3 x 3 convolutions of 48 channels in fp32, GFLOP/s on a server processor with 32 MB of cache
+    and on an older one: 64 px 195 and 123, 128 px 216 and 168, 256 px 216 and 163, 384 px 178 and 99, 512 px
+    156 and 83.
     """
 
     def rate(side: float) -> float:
-        held = 2 * load.usual * width * side * side
+        held = 2 * load.usual * value_bytes * side**2
         cache = max(0.57, 1 - 0.16 * max(0.0, math.log2(held / _CACHE_BYTES)))
-        return cache * side * side / (side * side + 32 * 32)
+        return cache * side**2 / (side**2 + 32**2)
 
     return rate
 
 
 def card_rate(side: float) -> float:
-    """Relative speed of a card by the side of a tile: launches cost the same for every size."""
-    return side * side / (side * side + 256 * 256)
+    """Relative speed of a card by the side of a tile: a launch costs the same for every size."""
+    return side**2 / (side**2 + 256**2)
 
 
 def pixels_at_once(load: Load, device: torch.device) -> int:
     """Input pixels that may be in the network together, by what is free on the device."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return min(_LAUNCH_PIXELS, int(free / 2 / load.bytes(1)))
-    return int(_CPU_BYTES / load.bytes(1))
+    if device.type != "cuda":
+        return int(_CPU_BYTES / load.bytes(1))
+    free, _ = torch.cuda.mem_get_info(device)
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return min(_CARD_PIXELS, int(free / 2 / load.bytes(1)))
 
 
 def is_shortage(fault: BaseException) -> bool:
@@ -93,12 +93,12 @@ def is_shortage(fault: BaseException) -> bool:
     if isinstance(fault, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(fault).lower()
-    signs = (
-        "out of memory",
-        "can't allocate",
-        "cannot allocate",
-        "alloc_failed",
-        "could not allocate",
-        "bad_alloc",
-    )
+    signs = ("out of memory", "can't allocate", "cannot allocate", "could not allocate", "alloc_failed")
     return isinstance(fault, RuntimeError) and any(sign in text for sign in signs)
+
+
+def release(device: torch.device) -> None:
+    """Give back what a failed run held. Call it after the `except` block: its fault holds the tensors."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

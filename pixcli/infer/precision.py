@@ -24,10 +24,11 @@ class Precision:
 
 
 def choose(spec: str, device: TorchDevice, bf16_ok: bool) -> Precision:
-    """The precision for auto | fp32 | bf16 | fp16 on a device; bf16_ok: the card says that quality holds in 16 bits.
+    """The precision for auto | fp32 | bf16 | fp16 on a device; bf16_ok: quality holds in 16 bits.
 
-    auto is fp32 unless bf16_ok; then on a CPU bf16 where a probe of this very processor shows it faster (without bf16
-    instructions it is 10 to 200 times slower), on CUDA bf16, or fp16 where the card cannot, on mps fp16.
+    auto is fp32 unless bf16_ok; then on a CPU bf16 where a probe of this very processor shows it faster
+    (without bf16 instructions it is 10 to 200 times slower), on CUDA bf16, or fp16 where the card cannot, on
+    mps fp16.
     Raises UsageError for an unknown name, and for fp16 on a CPU.
     """
     if spec not in CHOICES:
@@ -56,10 +57,10 @@ def choose(spec: str, device: TorchDevice, bf16_ok: bool) -> Precision:
 
 @cache
 def bf16_gain() -> float:
-    """How many times as fast as in fp32 this processor convolves in bf16: a probe of some 10 ms, once in a process.
+    """How many times as fast as in fp32 this processor convolves in bf16: a probe, once in a process.
 
-    One 3 x 3 convolution, 64 to 64 channels, 48 x 48 pixels, channels_last: about 1 ms in fp32 on two cores, and not more
-    than 100 ms on a processor that has to imitate bf16, which is then tried once only.
+    One 3 x 3 convolution, 64 to 64 channels, 48 x 48 pixels, channels_last: about 1 ms in fp32 on two cores. A
+    processor that imitates bf16 takes 13 to 500 ms, and is not asked again when the first answer took long.
     """
     import torch
     from torch.nn.functional import conv2d
@@ -73,10 +74,9 @@ def bf16_gain() -> float:
     with torch.inference_mode():
         x = {t: torch.ones(1, 64, 48, 48).to(t, memory_format=torch.channels_last) for t in types}
         w = {t: torch.ones(64, 64, 3, 3).to(t, memory_format=torch.channels_last) for t in types}
-        best = {t: min(once(t), once(t) if t == torch.float32 else torch.inf) for t in types}
-        if best[torch.bfloat16] < 5 * best[torch.float32]:  # the first run also prepares
-            for _ in range(8):
-                best = {t: min(best[t], once(t)) for t in types}
+        best = {t: once(t) for t in types}  # prepares as well: tens of ms on any processor
+        for _ in range(6 if best[torch.bfloat16] < 0.25 else 0):
+            best = {t: min(best[t], once(t)) for t in types}
     return best[torch.float32] / best[torch.bfloat16]
 
 
