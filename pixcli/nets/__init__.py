@@ -1,4 +1,7 @@
-"""One file a published design. A network is listed here by name and nowhere else; importing this costs nothing."""
+"""One file a published design. A network is listed here by name and nowhere else.
+
+Importing this costs nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The 313 colour bins of Zhang et al. (ECCV 2016): the ab plane in steps of 10, those cells that lie in sRGB's gamut.
+"""The 313 colour bins of Zhang et al. (ECCV 2016): the ab plane in steps of 10, as far as sRGB's gamut goes.
 
 Order and values are those of the published `pts_in_hull.npy`: by a, then by b.
 """

@@ -51,11 +51,9 @@ class SubPixelResNet(nn.Module):
         self.head = Differences(3, channels)
         self.body = nn.Sequential(*(Block(channels) for _ in range(blocks)), conv(channels, channels))
         self.tails = nn.ModuleDict({str(s): conv(channels, 3 * s * s) for s in scales})
-        for (
-            tail
-        ) in self.tails.values():  # all pixels of a cell start alike (ICNR, Aitken et al. 2017) and small
-            s2 = tail.weight.shape[0] // 3
-            tail.weight.data = 0.1 * tail.weight.data[::s2].repeat_interleave(s2, 0)
+        for s in scales:  # all pixels of a cell start alike (ICNR, Aitken et al. 2017) and small
+            weight = self.tails[str(s)].get_parameter("weight")
+            weight.data = 0.1 * weight.data[:: s * s].repeat_interleave(s * s, 0)
 
     def forward(self, x: Tensor, scale: int) -> Tensor:
         f = self.head(x)

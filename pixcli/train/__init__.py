@@ -48,7 +48,8 @@ def run(
     """Train a recipe to its end, or on from where it was stopped; write weights and card.
 
     out: the .safetensors file. data: the folder that PIXCLI_DATA names. runs: where checkpoints, logs and
-    decoded pictures lie (`runs/NAME/last.pt`). minutes or steps shorten the schedule. start: another run's checkpoint to begin from.
+    decoded pictures lie (`runs/NAME/last.pt`). minutes or steps shorten the schedule. start: a checkpoint of
+    another run to begin from.
     Raises InputError when a training set is missing.
     """
     from dataclasses import replace
