@@ -1,0 +1,201 @@
+"""The ledger: one SQLite file in OUT/.pixcli that knows what was made of what, so that a rerun does only
+what is missing or stale.
+
+One row for each (output, task). A row is claimed before work begins and noted done only after the output
+lies under its final name; a claim whose process is gone is free again. Two runs on one OUT share the work:
+claims are compare-and-swap on the row's revision.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+
+from pixcli.plan import alive
+from pixcli.plan.job import STREAM, Job
+from pixcli.plan.rows import (
+    COLUMNS,
+    FILE,
+    FOLDER,
+    SCHEMA,
+    Row,
+    as_row,
+    check,
+    clearly,
+    column,
+    connect,
+    create,
+    place_of,
+)
+
+BEAT_S = 60.0  # a claim is renewed this often, for other machines to see
+
+
+class Ledger:
+    """The ledger of an output folder, for one task with one key. Use as a context manager; safe to call from
+    several threads.
+
+    home: the output folder, made if missing; None keeps everything in memory (output to stdout).
+    Raises OutputError when the folder cannot be written or the file is damaged, UsageError for a ledger of a
+    newer pixcli.
+    """
+
+    def __init__(self, home: Path | None, task: str, key: str) -> None:
+        self.home, self.task, self.key = home, task, key
+        self.run = secrets.token_hex(8)
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._beats: threading.Thread | None = None
+        if home is None:
+            self.path = Path(":memory:")
+            self._db = connect(self.path)
+            self._db.executescript(SCHEMA)
+            return
+        self.path = home / FOLDER / FILE
+        with clearly(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not self.path.exists():
+                create(self.path)
+            self._db = connect(self.path)
+            try:
+                check(self._db, self.path)
+                if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                    raise sqlite3.DatabaseError("database disk image is malformed")
+                with self._change():
+                    pass  # a read-only file system says so now
+            except BaseException:
+                self._db.close()
+                raise
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what was claimed and not finished."""
+        self._stop.set()
+        if self._beats:
+            self._beats.join()
+            self._beats = None
+        with self._lock, suppress(sqlite3.ProgrammingError):  # closed already
+            with suppress(sqlite3.OperationalError):  # a full disk; the claim of a dead process is free
+                self._db.execute(
+                    "UPDATE job SET status='open', revision=revision+1 WHERE status='claimed' AND run=?",
+                    (self.run,),
+                )
+            self._db.close()
+
+    def state(self, job: Job) -> Row | None:
+        """What the ledger knows of this job now."""
+        with self._lock, clearly(self.path):
+            return self._row(self._place(job.output))
+
+    def claim(self, job: Job) -> bool:
+        """Take a job; False when another run has it, or has done it since the plan was made."""
+        place = self._place(job.output)
+        with self._change():
+            row = self._row(place)
+            if row and row.status == "claimed":
+                if row.alive:
+                    return False
+            elif (
+                row
+                and row.revision != job.revision
+                and row.key == self.key
+                and row.status in ("done", "failed")
+            ):
+                return False
+            host, pid, born = alive.me()
+            values = (
+                *(self.key, column(os.path.abspath(job.input)), job.size, job.mtime_ns),  # noqa: PTH100
+                *(self.run, host, pid, born, time.time()),
+            )
+            self._db.execute(
+                "INSERT INTO job (output, task, key, input, size, mtime_ns, run, host, pid, born, beat,"
+                " status)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,'claimed') ON CONFLICT DO UPDATE SET"
+                " key=excluded.key, input=excluded.input, size=excluded.size, mtime_ns=excluded.mtime_ns,"
+                " run=excluded.run, host=excluded.host, pid=excluded.pid, born=excluded.born,"
+                " beat=excluded.beat,"
+                " status='claimed', revision=revision+1",
+                (column(place), self.task, *values),
+            )
+        self._beat_from_now_on()
+        return True
+
+    def done(
+        self,
+        job: Job,
+        outputs: Sequence[Path] | None = None,
+        *,
+        seconds: float = 0.0,
+        lost: Sequence[str] = (),
+    ) -> None:
+        """Note a job as done. outputs: what was written, under final names; by default as planned."""
+        made = []
+        if self.home is not None:
+            for path in outputs if outputs is not None else [job.output]:
+                with clearly(path):
+                    status = path.stat()
+                made.append((self._place(path), status.st_size, status.st_mtime_ns))
+        self._note(job, "done", seconds, outputs=json.dumps(made), lost=json.dumps(list(lost)), error="")
+
+    def failed(self, job: Job, error: str, *, seconds: float = 0.0) -> None:
+        """Note why a job failed. What an earlier run made of it stays known."""
+        self._note(job, "failed", seconds, error=error.encode("utf-8", "backslashreplace").decode())
+
+    def _note(self, job: Job, status: str, seconds: float, **columns: str) -> None:
+        sets = ", ".join(f"{c}=?" for c in columns)
+        with self._change():
+            self._db.execute(
+                f"UPDATE job SET status=?, seconds=?, {sets}, revision=revision+1 WHERE output=? AND task=?",
+                (status, seconds, *columns.values(), column(self._place(job.output)), self.task),
+            )
+
+    def _place(self, output: Path) -> str:
+        return (
+            place_of(output, self.home) if self.home is not None and output != STREAM else os.fspath(output)
+        )
+
+    def _row(self, place: str) -> Row | None:
+        found = self._db.execute(
+            f"SELECT {COLUMNS} FROM job WHERE output=? AND task=?", (column(place), self.task)
+        ).fetchone()
+        return as_row(found) if found else None
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        with self._lock, clearly(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _beat_from_now_on(self) -> None:
+        with self._lock:
+            if self._beats is None and self.home is not None and not self._stop.is_set():
+                self._beats = threading.Thread(target=self._beat, name="ledger-beat", daemon=True)
+                self._beats.start()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(BEAT_S):
+            with self._lock, suppress(sqlite3.Error):
+                self._db.execute(
+                    "UPDATE job SET beat=? WHERE status='claimed' AND run=?", (time.time(), self.run)
+                )

@@ -1,0 +1,219 @@
+"""The ledger's file: its table, its rows, and how it is opened, made and mistrusted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pixcli.errors import OutputError, UsageError
+from pixcli.plan import alive
+from pixcli.plan.job import shown
+
+FOLDER, FILE = ".pixcli", "ledger.sqlite"
+APPLICATION, VERSION = 0x70697863, 1  # "pixc"
+STALE_S = 600.0  # a claim of another machine is given up when it was not renewed for so long
+
+COLUMNS = (
+    "output, task, key, input, size, mtime_ns, status, outputs, seconds, lost, error,"
+    " run, host, pid, born, beat, revision"
+)
+SCHEMA = f"""
+CREATE TABLE job (
+    output, task TEXT, key TEXT, input, size INTEGER, mtime_ns INTEGER, status TEXT, outputs TEXT DEFAULT
+    '[]', seconds REAL, lost TEXT DEFAULT '[]', error TEXT DEFAULT '', run TEXT, host TEXT, pid INTEGER, born
+    TEXT, beat REAL, revision INTEGER DEFAULT 1, PRIMARY KEY (output, task)
+) WITHOUT ROWID;
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {VERSION};
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that a job wrote: its path below the ledger's folder, and how it looked right after."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the ledger knows of one output of one task.
+
+    status: "claimed" (begun, and `alive` tells whether by a run that still works), "open" (begun and let
+    go), "done", "failed". output: below the ledger's folder, "/" between parts. input: absolute. outputs:
+    the files made when it was last done.
+    """
+
+    output: str
+    task: str
+    key: str
+    input: str
+    size: int
+    mtime_ns: int
+    status: str
+    outputs: tuple[Made, ...]
+    seconds: float | None
+    lost: tuple[str, ...]
+    error: str
+    run: str
+    host: str
+    pid: int
+    born: str
+    beat: float
+    revision: int
+
+    @property
+    def alive(self) -> bool:
+        """Whether the run that claimed this row still works on it."""
+        if self.status != "claimed":
+            return False
+        here = alive.runs(self.host, self.pid, self.born)
+        return here if here is not None else time.time() - self.beat < STALE_S
+
+
+def key_of(task: str, options: Mapping[str, Any], weights: str) -> str:
+    """A short hash of what a result depends on besides the input: task, options, the weights' sha256."""
+    text = json.dumps([task, dict(options), weights], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def place_of(output: Path, home: Path) -> str:
+    """How the ledger of `home` calls an output."""
+    with suppress(ValueError):
+        return output.relative_to(home).as_posix()
+    return os.path.relpath(output, home).replace(os.sep, "/")
+
+
+def rows(home: Path) -> dict[tuple[str, str], Row]:
+    """All rows by (output, task); {} when there is no ledger yet. Writes nothing.
+
+    Raises OutputError for a damaged or foreign file, UsageError for one of a newer pixcli.
+    """
+    path = home / FOLDER / FILE
+    with clearly(path):
+        if not path.exists():
+            return {}
+        # Without a side file nobody writes, and an immutable database is read without making side files of
+        # our own.
+        busy = any(path.with_name(FILE + s).exists() for s in ("-wal", "-journal"))
+        if not busy:
+            with suppress(sqlite3.DatabaseError):  # somebody began to write just now
+                return _read(path, "immutable=1")
+        try:
+            return _read(path, "mode=ro")
+        except sqlite3.OperationalError as e:
+            if "readonly" not in str(e):
+                raise
+            return _read(path, "mode=rw")  # rolls back what a killed run left half written
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that several threads may use in turn, with transactions begun by hand."""
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    try:
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            connection.execute(
+                "PRAGMA synchronous=NORMAL"
+            )  # a power cut may take the last notes, never the ledger
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def create(path: Path) -> None:
+    """A new ledger, complete from the first moment on that another run can see it."""
+    temp = path.with_name(f".pixcli-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        connection = connect(temp)
+        try:
+            if not alive.is_remote(path.parent):  # its shared memory does not reach across machines
+                connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(SCHEMA)
+        finally:
+            connection.close()
+        try:
+            os.link(temp, path)
+        except FileExistsError:
+            pass
+        except OSError:  # no hard links here
+            with suppress(FileExistsError), path.open("xb") as f:
+                f.write(temp.read_bytes())
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def check(connection: sqlite3.Connection, path: Path) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION:
+        raise OutputError(f"{shown(path)}: is no ledger of pixcli, or is damaged", _HINT)
+    if version > VERSION:
+        raise UsageError(
+            f"{shown(path)}: was written by a newer pixcli (ledger version {version}, "
+            f"this one knows {VERSION})",
+            "update pixcli, or give another -o OUT",
+        )
+
+
+_HINT = "move it away; what lies in the folder then counts as not made by pixcli"
+
+
+@contextmanager
+def clearly(path: Path) -> Iterator[None]:
+    """Faults of the file system and of SQLite in one line."""
+    try:
+        yield
+    except sqlite3.OperationalError as e:
+        raise OutputError(
+            f"{shown(path)}: the ledger cannot be used: {e}", "is the disk full or read-only?"
+        ) from e
+    except sqlite3.DatabaseError as e:
+        raise OutputError(f"{shown(path)}: the ledger is damaged or foreign: {e}", _HINT) from e
+    except OSError as e:
+        raise OutputError(f"{shown(path)}: cannot be written: {e.strerror or e}") from e
+
+
+def _read(path: Path, mode: str) -> dict[tuple[str, str], Row]:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=30)
+    try:
+        check(connection, path)
+        found = [as_row(columns) for columns in connection.execute(f"SELECT {COLUMNS} FROM job")]
+    finally:
+        connection.close()
+    return {(row.output, row.task): row for row in found}
+
+
+def as_row(columns: Sequence[Any]) -> Row:
+    output, task, key, source, size, mtime_ns, status, outputs, seconds, lost, error, *rest = columns
+    try:
+        made = tuple(Made(*m) for m in json.loads(outputs))
+        missed = tuple(json.loads(lost))
+    except (TypeError, ValueError) as e:
+        raise sqlite3.DatabaseError(str(e)) from e
+    place, source = _path(output), _path(source)
+    return Row(place, task, key, source, size, mtime_ns, status, made, seconds, missed, error, *rest)
+
+
+def column(path: str) -> str | bytes:
+    """A path for SQLite, which takes no lone surrogates: bytes where it is no UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
+
+
+def _path(column: str | bytes) -> str:
+    return os.fsdecode(column) if isinstance(column, bytes) else column
