@@ -75,6 +75,8 @@ def shared(
         rich_help_panel=OUTPUT)] = "skip",
     force: Annotated[bool, Option(
         "--force", "-f", help="Do everything again, up to date or not.", rich_help_panel=OUTPUT)] = False,
+    retry_failed: Annotated[bool, Option(
+        "--retry-failed", help="Do only what failed before.", rich_help_panel=OUTPUT)] = False,
     strict: Annotated[bool, Option(
         "--strict", help="Count a file that loses something (profile, depth) as failed.", rich_help_panel=OUTPUT)] = False,
     codec: Annotated[str | None, Option(

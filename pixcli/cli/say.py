@@ -5,9 +5,9 @@ import sys
 
 def tell(text: str) -> None:
     """One line on stderr, with whatever could move the cursor escaped: a file's name may carry anything."""
-    from pixcli.engine.text import one_line
+    from pixcli.plan import shown
 
-    print(one_line(text), file=sys.stderr, flush=True)
+    print(shown(text), file=sys.stderr, flush=True)
 
 
 def complain(what: str, hint: str = "") -> None:

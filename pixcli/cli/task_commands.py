@@ -1,26 +1,153 @@
 """One command for each task, built from what the task declares."""
 
-from __future__ import annotations
-
+import contextlib
+import hashlib
+import inspect
+import json
+import re
+import shlex
+import sys
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
 from pixcli.cli import options
 from pixcli.cli.panels import alone, lazily
-from pixcli.cli.task_options import own_parameters, parameters_of, with_parameters
+from pixcli.cli.task_options import given_options, own_parameters, parameters_of, with_parameters
+from pixcli.errors import UsageError, WeightsError
 from pixcli.tasks import TASKS, Task
 
-def _command(task):
-    def command(**typed: Any) -> None:
-        print(typed)
+if TYPE_CHECKING:
+    from pixcli.models import Card
+    from pixcli.plan import Plan
+
+
+def perform(task_type: type[Task], typed: dict[str, Any]) -> int:
+    """What a task's command does: parse → plan → run; the exit code. torch comes in when there is something to do."""
+    task = task_type(**given_options(task_type, typed))
+    given = SimpleNamespace(**typed)
+    shard = _shard(given.shard)
+    _check_streams(task.name, given)
+
+    from pixcli.models import find
+
+    card = find(given.model or task.default, task.name)
+    plan = _plan(task, card, given, shard)
+    if given.dry_run:
+        print(json.dumps(plan.as_dict()) if given.json else "\n".join(plan.describe()))
+        return 1 if plan.counts["refuse"] or plan.counts["problems"] else 0
+    return _run(task, card, plan, given)
+
+
+def _check_streams(name: str, given: SimpleNamespace) -> None:
+    if not given.inputs and given.listed is None:
+        raise UsageError(f"{name} needs an INPUT", f"for instance: pixcli {name} photos/ -o out/")
+    if given.out is None and not given.in_place:
+        line = shlex.join(["pixcli", *sys.argv[1:], "-o", "out/"])
+        raise UsageError(f"{name} needs to know where to write", f"type: {line}")
+    if given.out is not None and given.in_place:
+        raise UsageError("--in-place and -o exclude each other", "leave one of them away")
+    if given.out == "-" and given.json:
+        raise UsageError("-o - and --json both want stdout", "write to a file, or leave --json away")
+    if given.out == "-" and sys.stdout.isatty() and not given.dry_run:
+        raise UsageError("-o - would fill the terminal with a picture", "pipe it: pixcli … -o - | …, or -o - > FILE")
+    if "-" in (given.inputs or []) and sys.stdin.isatty():
+        raise UsageError("no picture comes on stdin", "pipe one in, or name a file")
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(f"--shard {text}: is no I/N with I from 1 to N", "for instance 1/4 … 4/4")
+    return int(match[1]) - 1, int(match[2])
+
+
+def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, int] | None) -> "Plan":
+    from pixcli import plan
+    from pixcli.media.kind import kind_of
+
+    matter = {k: card.settings.get(k) if v is None else v for k, v in task.values.items()}
+    matter |= {k: getattr(given, k) for k in ("format", "quality", "codec", "crf", "preset", "pix_fmt", "strict")}
+    return plan.make(
+        given.inputs or [],
+        given.out,
+        task=task.name,
+        kind_of=kind_of,
+        options=matter,
+        weights=card.sha256 or _digest(card),
+        name=given.name,
+        format=given.format,
+        in_place=given.in_place,
+        recursive=not given.no_recursive,
+        listed_from=given.listed,
+        on_exist=given.on_exist,
+        force=given.force,
+        retry_failed=given.retry_failed,
+        shard=shard,
+    )
+
+
+def _digest(card: "Card") -> str:
+    """The hash of a weight file whose card does not say it."""
+    try:
+        with card.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as fault:
+        raise WeightsError(f"{card.path}: {fault.strerror}") from None
+
+
+def _run(task: Task, card: "Card", plan: "Plan", given: SimpleNamespace) -> int:
+    from pixcli.engine import Settings
+    from pixcli.engine.listen_json import Lines
+    from pixcli.engine.listen_terminal import People
+
+    names = "device precision tile batch workers format quality codec crf preset pix_fmt"
+    names += " fail_fast max_failures strict max_pixels debug"
+    settings = Settings(**{name: getattr(given, name) for name in names.split()})
+    listeners = [People(quiet=given.quiet, debug=given.debug), *([Lines()] if given.json else [])]
+
+    from pixcli.engine import attach, run
+
+    device = ""
+    if plan.todo:
+        from pixcli.models import load
+
+        device = attach(task, load(card), settings, listeners)
+    else:  # the run has only to tell so, and need not wait for torch
+        task.model = cast(Any, SimpleNamespace(card=card))
+    with plan.ledger() if plan.todo else contextlib.nullcontext() as ledger:
+        return run(task, plan, settings, listeners, ledger, device=device).exit_code
+
+
+def _command(task: type[Task]) -> Callable[..., int]:
+    def command(**typed: Any) -> int:
+        return perform(task, typed)
+
     own = own_parameters(task)
     return with_parameters(command, own + parameters_of(options.shared, but=[p.name for p in own]))
 
-MAKERS={name: partial(lambda task: alone(task.name, _command(task), help=task.__doc__), task) for name, task in TASKS.items()}
+
+def help_of(task: type[Task]) -> str:
+    """The task's own words and two examples."""
+    first = task.example or f"pixcli {task.name} photos/ -o out/"
+    second = f"pixcli {task.name} photo.jpg -o photo_{task.name}.png"
+    return f"{inspect.cleandoc(task.__doc__ or task.title)}\n\n\b\nExamples:\n  {first}\n  {second}\n"
+
+
+@cache
+def _make(task: type[Task]) -> Any:
+    return alone(task.name, _command(task), help=help_of(task))
+
+
+MAKERS = {name: partial(_make, task) for name, task in TASKS.items()}
+
 
 def add_to(app: typer.Typer) -> None:
-    for task in TASKS.values():
-        lazily(app, task.name, help=task.__doc__ or "", panel="Tasks")
+    """Register the commands."""
+    for name, task in TASKS.items():
+        lazily(app, name, help=help_of(task), panel="Tasks")

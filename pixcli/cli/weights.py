@@ -1,1 +1,149 @@
-def add_to(app): pass
+"""`pixcli weights`: what lies in weight files, whether it is whole, and how to get ours from published ones."""
+
+import json as jsonlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixcli.cli.models import as_json
+from pixcli.cli.options import Debug, Json, models_of
+from pixcli.cli.panels import Command, Group
+from pixcli.cli.say import complain
+from pixcli.errors import UsageError, WeightsError
+
+if TYPE_CHECKING:
+    from pixcli.models import Card
+
+HELP = """Look at weight files, verify them, convert published ones.
+
+\b
+Examples:
+  pixcli weights list
+  pixcli weights verify
+"""
+LIST = """List the weights that are installed: task, size, hash, file.
+
+\b
+Examples:
+  pixcli weights list
+  pixcli weights list --json
+"""
+INFO = """Say all that is known of a weight file: its card, and what its header says.
+
+\b
+Examples:
+  pixcli weights info superres
+  pixcli weights info model.safetensors --json
+"""
+VERIFY = """Read weight files whole: header, names, shapes, numbers, hash.
+
+Without FILES all that are installed. Exit code 4 when one is broken; all broken ones are told.
+
+\b
+Examples:
+  pixcli weights verify
+  pixcli weights verify model.safetensors
+"""
+CONVERT = """Convert a published checkpoint of a network that pixcli has, without running anything in it.
+
+\b
+Examples:
+  pixcli weights convert PANx4_DF2K.pth -o pan-x4.safetensors
+  pixcli weights convert srcnn.pth -o srcnn.safetensors --scale 3
+"""
+
+group = typer.Typer(cls=Group, help=HELP, no_args_is_help=True, rich_markup_mode=None)
+Name = Annotated[
+    str, typer.Argument(metavar="FILE|NAME", help="A weight file, or a name of `weights list`.", autocompletion=models_of)
+]
+
+
+@group.command("list", cls=Command, help=LIST)
+def list_(json: Json = False, debug: Debug = False) -> None:
+    from pixcli.models import catalogue
+
+    for card in catalogue():
+        row = as_json(card)
+        if json:
+            print(jsonlib.dumps({k: row[k] for k in ("name", "task", "bytes", "sha256", "path")}))
+        else:
+            size = "missing" if row["bytes"] is None else f"{row['bytes'] / 1e6:.1f} MB"
+            print(f"{card.name:24} {card.task:12} {size:>8}  {card.sha256[:16]}  {card.path}")
+
+
+@group.command("info", cls=Command, help=INFO)
+def info(what: Name, json: Json = False, debug: Debug = False) -> None:
+    from pixcli.models import find
+
+    card = find(what)
+    if json:
+        print(jsonlib.dumps(as_json(card), default=str))
+        return
+    print(f"file = {_quoted(card.path)}\nbytes = {as_json(card)['bytes']}\n{_toml(card)}", end="")
+
+
+@group.command("verify", cls=Command, help=VERIFY)
+def verify(
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILES", autocompletion=models_of)] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    from pixcli.models import catalogue, find, load
+
+    cards = catalogue() if not files else []
+    if not files and not cards:
+        raise WeightsError("no weights are installed", "install pixcli again")
+    broken = 0
+    for what in files or [c.name for c in cards]:
+        fault: WeightsError | None = None
+        try:
+            load(find(what))
+        except WeightsError as raised:
+            fault = raised
+            broken += 1
+        if json:
+            print(jsonlib.dumps({"file": what, "ok": fault is None, "error": str(fault or "")}), flush=True)
+        elif fault is None:
+            print(f"ok    {what}", flush=True)
+        if fault is not None:
+            complain(fault.what, fault.hint)
+    if broken:
+        raise typer.Exit(WeightsError.exit_code)
+
+
+@group.command("convert", cls=Command, help=CONVERT)
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A .pth, .pt or .ckpt file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.safetensors", help="What to write; a card comes beside it.")],
+    scale: Annotated[int | None, typer.Option("--scale", metavar="N", help="Where the file does not tell.")] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    if out.suffix != ".safetensors":
+        raise UsageError(f"-o {out}: must end in .safetensors", f"for instance -o {out.with_suffix('.safetensors')}")
+    if out.exists():
+        raise UsageError(f"{out} exists already", "give another name, or remove it")
+
+    from pixcli.models.convert import convert as converted
+
+    card = converted(source, out, scale)
+    if json:
+        print(jsonlib.dumps(as_json(card), default=str))
+    else:
+        print(f"{card.path}: {card.network} for {card.task}, {card.parameters / 1e6:.2f} M parameters")
+
+
+def _toml(card: "Card") -> str:
+    from pixcli.models.card import to_toml
+
+    return to_toml(card)
+
+
+def _quoted(value: Any) -> str:
+    return jsonlib.dumps(str(value), ensure_ascii=False)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.add_typer(group, name="weights", rich_help_panel="Models")

@@ -1,0 +1,125 @@
+"""Door: a task with its network, called with pictures from Python; what `pixcli.load` returns."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from PIL import Image
+
+from pixcli import media
+from pixcli.engine import Settings, attach
+from pixcli.errors import InputError, PixcliError, UsageError
+from pixcli.media import Picture
+from pixcli.media.colour import as_type
+from pixcli.media.metadata import icc_space
+from pixcli.models import find
+from pixcli.models import load as load_model
+from pixcli.tasks import TASKS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BESIDE = ("exif", "dpi", "xmp", "comment")  # what of PIL's `info` is still true of the result
+
+
+class Door:
+    """A loaded task. task: the Task; card: that of the weights in use; device: what was taken, in words.
+
+    Not for several threads at once.
+    """
+
+    def __init__(self, task: str, *, model: str | None, device: str, precision: str, options: dict[str, Any]) -> None:
+        if task not in TASKS:
+            raise UsageError(f"there is no task {task!r}", f"there are: {', '.join(TASKS)}")
+        self.task = TASKS[task](**options)
+        self.card = find(model or self.task.default, task)
+        self.device = attach(self.task, load_model(self.card), Settings(device=device, precision=precision))
+
+    def __repr__(self) -> str:
+        return f"<pixcli {self.task.name} with {self.card.name} on {self.device}>"
+
+    @overload
+    def __call__(self, image: Image.Image | str | Path) -> Image.Image: ...
+    @overload
+    def __call__(self, image: NDArray[Any]) -> NDArray[Any]: ...
+    def __call__(self, image: Image.Image | NDArray[Any] | str | Path) -> Image.Image | NDArray[Any]:
+        """What the task makes of a picture, as the kind that was given; the input is not changed.
+
+        A PIL picture (any mode) gives a PIL picture, with its profile; so does a path, upright by its EXIF. PIL knows more than
+        8 bits for grey only: give an array for 16-bit colour.
+        An array is (H, W) or (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha, sRGB; uint8, uint16, or float with
+        0..1. An array of that type comes back, (H, W) when (H, W) was given and the result is grey.
+
+        Raises InputError when this picture cannot be used.
+        """
+        if isinstance(image, np.ndarray):
+            return _to_array(self._make(_from_array(image)), image)
+        if isinstance(image, Image.Image):
+            return _to_pil(self._make(_from_pil(image)), {k: v for k, v in image.info.items() if k in BESIDE})
+        try:
+            picture = media.read(image)
+        except PixcliError as fault:
+            raise InputError(f"{image}: {fault.what}", fault.hint) from fault
+        beside = {"exif": picture.ride.exif, "dpi": picture.ride.dpi, "xmp": picture.ride.xmp}
+        return _to_pil(self._make(picture), {k: v for k, v in beside.items() if v is not None})
+
+    def _make(self, picture: Picture) -> Picture:
+        self.task.check(picture.width, picture.height)
+        sample = self.task.prepare(picture)
+        return self.task.finish(self.task.infer([sample])[0], sample).pictures[""]
+
+
+def _from_array(array: NDArray[Any]) -> Picture:
+    if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] > 4):
+        raise InputError(f"an array of shape {array.shape} is no picture", "(H, W) or (H, W, C) with C from 1 to 4")
+    if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
+        raise InputError(f"an array of {array.dtype} is no picture", "uint8, uint16, or float with 0..1")
+    if array.dtype.kind == "f":
+        array = array.astype(np.float32, copy=False)
+        if not np.isfinite(array).all():
+            raise InputError("the array holds NaN or infinite numbers")
+    array = np.ascontiguousarray(array if array.ndim == 3 else array[..., None])
+    if array.shape[2] in (2, 4):
+        return Picture(array[..., :-1], array[..., -1])
+    return Picture(array)
+
+
+def _to_array(picture: Picture, given: NDArray[Any]) -> NDArray[Any]:
+    pixels = picture.pixels
+    if picture.alpha is not None:
+        pixels = np.concatenate([pixels, picture.alpha[..., None]], axis=2)
+    if given.ndim == 2 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    return np.ascontiguousarray(pixels.astype(given.dtype, copy=False))
+
+
+def _from_pil(image: Image.Image) -> Picture:
+    """Through the reader, which knows modes, palettes and profiles. EXIF stays outside: the pixels lie as PIL has them."""
+    buffer = io.BytesIO()
+    form = "PNG" if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else "TIFF"
+    if image.mode in ("PA", "La", "RGBa", "RGBX", "HSV", "YCbCr", "I"):
+        if image.mode == "I":
+            raise InputError("a PIL picture of mode I has 32 bits", "convert it to I;16 or F")
+        image, form = image.convert({"PA": "RGBA", "La": "LA", "RGBa": "RGBA"}.get(image.mode, "RGB")), "PNG"
+    kept = {k: image.info[k] for k in ("icc_profile", "transparency") if image.info.get(k) is not None}
+    if form == "TIFF":
+        kept.pop("transparency", None)
+        image.save(buffer, form, **kept)
+    else:
+        image.save(buffer, form, compress_level=0, **kept)
+    return media.read(buffer.getvalue())
+
+
+def _to_pil(picture: Picture, info: dict[str, Any]) -> Image.Image:
+    gray = picture.gray and picture.alpha is None
+    pixels = picture.pixels if gray else as_type(picture.pixels, np.uint8)
+    if picture.alpha is not None:
+        pixels = np.concatenate([pixels, as_type(picture.alpha, np.uint8)[..., None]], axis=2)
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if gray else pixels))
+    image.info.update(info)
+    if icc_space(picture.ride.icc) == ("GRAY" if picture.gray else "RGB"):
+        image.info["icc_profile"] = picture.ride.icc
+    return image
