@@ -19,7 +19,7 @@ def unit(c_in: int, c_out: int) -> nn.Sequential:
 
 
 class LiteColour(nn.Module):
-    reach, multiple, side, space = None, 32, 192, "lab-l"
+    reach, multiple, side, space = None, 32, 224, "lab-l"
 
     def __init__(self, channels: int = 128, bins: int = 313) -> None:
         super().__init__()

@@ -84,6 +84,7 @@ def run(
         describe(out, made.task, made.network, made.arguments),
         name=out.stem,
         title=made.title,
+        settings=made.calibrate(trained.net),
         licence="Apache-2.0; see the data for what they were learnt from",
         data=tuple(
             {"set": s.folder or "places", "share": s.share, "licence": s.licence} for s in made.sources

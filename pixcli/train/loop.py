@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import queue
 import threading
 import time
@@ -78,6 +79,10 @@ class Recipe:
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
         raise NotImplementedError
 
+    def calibrate(self, net: nn.Module) -> dict[str, float]:
+        """What is left to choose after training, on pictures held back: defaults of the task's options."""
+        return {}
+
     def validate(self, net: nn.Module) -> dict[str, float]:
         """A few figures on pictures that are neither trained on nor in any test set."""
         return {}
@@ -129,7 +134,7 @@ def train(
         progress = max(step / s.steps, spent / (60 * minutes) if minutes else 0.0)
         if progress >= 1:
             break
-        rate = s.rate * min(1.0, (step + 1) / s.warmup) * 0.5 * (1 + np.cos(np.pi * progress))
+        rate = s.rate * min(1.0, (step + 1) / s.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
         for group in optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         batch = {k: _to(v, device) for k, v in batch.items()}
