@@ -37,7 +37,7 @@ SETTINGS = {
     "prores_ks": {},
     "ffv1": {"level": "3"},
 }
-EVEN_ONLY = {"libx264", "libx265", "libsvtav1"}  # where the chroma is halved
+EVEN_ONLY = {"libx264", "libx265"}  # where the chroma is halved
 
 
 def output_suffix(suffix: str) -> str:
@@ -141,4 +141,6 @@ def _chroma(f: VideoFormat) -> tuple[int, int]:
 
 def _fits(f: VideoFormat, codec: Codec, width: int, height: int) -> bool:
     across, down = _chroma(f)
+    if codec.name == "libvpx-vp9" and has_alpha(f):
+        return (across, down) == (2, 2)  # it lists others that it then refuses
     return codec.name not in EVEN_ONLY or (width % across == 0 and height % down == 0)

@@ -44,7 +44,7 @@ class Colours:
 
 
 def colours_of(frame: VideoFrame) -> Colours | None:
-    """The tags of a decoded frame, a missing matrix guessed as players do; None for one unknown to swscale."""
+    """The tags of a decoded frame, a missing matrix guessed as players do; None if swscale lacks it."""
     full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
     matrix = frame.colorspace
     if matrix in (RGB, UNSPECIFIED) or frame.format.is_rgb:

@@ -171,7 +171,6 @@ class FilmReader:
         self.close()
 
     def close(self) -> None:
-        self._held.clear()
         self._decoded.close()
         self._container.close()
 

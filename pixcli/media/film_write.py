@@ -40,10 +40,10 @@ class FilmWriter:
         out.lost                                 # what the target could not take, complete after the block
 
     width, height: of every picture that comes, in pixels.   codec: an FFmpeg encoder ("libx264", "hevc"), by
-    default the source's design or H.264.   crf, preset: as that encoder takes them.   pix_fmt: by FFmpeg's name.
+    default the source's design or H.264.   crf, preset: as that encoder takes them.   pix_fmt: FFmpeg's name.
     The container goes by the path's suffix. More than 8 bits and alpha stay where the encoder can.
 
-    Raises UsageError for settings that do not fit together, OutputError where nothing can be written (disk full),
+    Raises UsageError for settings that do not fit together, OutputError where nothing can be written,
     InputError when a frame cannot be encoded, or not every frame of the source was read and written.
     """
 
