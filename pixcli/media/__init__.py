@@ -1,0 +1,54 @@
+"""Files ↔ Picture and film, and all that must not get lost on the way.
+
+The names below are imported on first use: `import pixcli.media` costs nothing, and stills do not load the film library.
+No module here may have the name of one of these functions, for importing it would hide the function.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pixcli.media.film import FilmReader, FilmWriter
+    from pixcli.media.kind import format_of_suffix, kind_of
+    from pixcli.media.picture import Picture, Ride
+    from pixcli.media.picture_read import frame_count, frames, read
+    from pixcli.media.picture_write import encode, plan_format, write, write_frames
+
+_HOMES = {
+    "FilmReader": "film",
+    "FilmWriter": "film",
+    "Picture": "picture",
+    "Ride": "picture",
+    "encode": "picture_write",
+    "format_of_suffix": "kind",
+    "frame_count": "picture_read",
+    "frames": "picture_read",
+    "kind_of": "kind",
+    "plan_format": "picture_write",
+    "read": "picture_read",
+    "write": "picture_write",
+    "write_frames": "picture_write",
+}
+__all__ = [
+    "FilmReader",
+    "FilmWriter",
+    "Picture",
+    "Ride",
+    "encode",
+    "format_of_suffix",
+    "frame_count",
+    "frames",
+    "kind_of",
+    "plan_format",
+    "read",
+    "write",
+    "write_frames",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(name)
+    return getattr(import_module(f"pixcli.media.{_HOMES[name]}"), name)

@@ -1,0 +1,253 @@
+"""TIFF through tifffile: every depth, layout and compression, page by page."""
+
+from __future__ import annotations
+
+import io
+import logging
+import struct
+from contextlib import suppress
+from typing import IO, Any
+
+import numpy as np
+import tifffile
+from PIL import Image, TiffImagePlugin
+
+from pixcli.errors import InputError
+from pixcli.media import pnm
+from pixcli.media.colour import ink_to_srgb, lab_to_srgb
+from pixcli.media.picture import Array
+
+# The library tells of oddities by logging; what matters is raised, so silence where the program has no log of its own.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+_WORDS = (270, 271, 272, 305, 306, 315, 33432)  # description, maker, model, software, date, artist, copyright
+_RIDING = (33723, 34377)  # IPTC, Photoshop's resources: carried as they are
+_EXIF_IFD, _GPS_IFD = 34665, 34853
+_COMPRESSIONS = {"NONE", "LZW", "PACKBITS", "ADOBE_DEFLATE", "DEFLATE", "ZSTD", "LZMA", "JPEG"}
+_PREDICTABLE = {"LZW", "ADOBE_DEFLATE", "DEFLATE", "ZSTD"}
+
+
+def pages(tiff: Any) -> list[Any]:
+    """The pages that are pictures of their own: no thumbnails, no reduced copies, no masks."""
+    first, *rest = list(tiff.pages)
+    return [first, *(p for p in rest if not int(p.subfiletype) & 0b101)]
+
+
+def check(page: Any, size: int) -> None:
+    """Refuses what would be decoded wrongly. Raises InputError."""
+    if page.imagedepth > 1 or not page.imagewidth or not page.imagelength or not page.dataoffsets:
+        raise InputError("TIFF without a picture")
+    if page.samplesperpixel > 16:
+        raise InputError(f"TIFF of {page.samplesperpixel} samples a pixel")
+    spans = zip(page.dataoffsets, page.databytecounts, strict=False)
+    if len(page.dataoffsets) != len(page.databytecounts) or any(at + n > size for at, n in spans):
+        raise InputError("truncated TIFF")
+    if page.dtype is None or page.dtype.kind not in "bufc" or page.dtype.kind == "c":
+        signed = page.dtype is not None and page.dtype.kind == "i"
+        raise InputError("TIFF of signed samples" if signed else "TIFF of a sample type that is no picture's")
+
+
+def pixels(page: Any) -> tuple[Array, Array | None, tuple[str, ...]]:
+    """Colour (H, W, 1 or 3), straight alpha (H, W) or None, and what was lost. Raises InputError or what tifffile raises."""
+    values = page.asarray()
+    if page.axes == "YX":
+        values = values[..., None]
+    elif page.axes == "SYX":
+        values = np.ascontiguousarray(np.moveaxis(values, 0, -1))
+    elif page.axes != "YXS":
+        raise InputError(f"TIFF of axes {page.axes}")
+    lost: list[str] = []
+    photometric = page.photometric.name
+    if photometric == "PALETTE":
+        return _palette(page, values[..., 0]), None, ()
+    values = _full_range(values, page, lost)
+    values, alpha = _split(values, page, lost)
+    if photometric == "MINISWHITE":
+        values = (
+            np.asarray(1.0 if values.dtype == np.float32 else np.iinfo(values.dtype).max, values.dtype)
+            - values
+        )
+    elif photometric == "SEPARATED" and values.shape[2] == 4 and values.dtype != np.float32:
+        values = ink_to_srgb(values, page.iccprofile)
+        lost.append("cmyk")
+    elif photometric == "CIELAB" and values.dtype == np.uint8:
+        values = lab_to_srgb(values ^ np.array([0, 128, 128], np.uint8))  # a and b are stored signed
+        lost.append("lab")
+    elif photometric == "YCBCR" and page.compression.name not in ("JPEG", "OJPEG"):
+        raise InputError(f"TIFF of {page.compression.name} YCbCr", "save it as RGB")
+    elif photometric not in ("MINISBLACK", "RGB", "YCBCR"):
+        raise InputError(f"TIFF of {photometric} colours")
+    return values, alpha, tuple(lost)
+
+
+def _palette(page: Any, index: Array) -> Array:
+    table = page.colormap.T  # (colours, 3) uint16
+    coarse = table >> 8 if table.max(initial=0) > 255 else table  # old writers store 0..255
+    return np.asarray(coarse.astype(np.uint8)[index])
+
+
+def _full_range(values: Array, page: Any, lost: list[str]) -> Array:
+    """uint8, uint16 or float32, with white at the peak."""
+    bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
+    if values.dtype == bool:
+        return values.astype(np.uint8) * np.uint8(255)
+    if values.dtype.kind == "f":
+        if values.dtype.itemsize > 4:
+            lost.append("64-bit")
+        return values.astype(np.float32, copy=False)
+    if values.dtype.itemsize > 2:
+        lost.append(f"{bits}-bit integers")
+        return (values / float(np.iinfo(values.dtype).max)).astype(np.float32)
+    return values if bits in (8, 16) else pnm.scaled(values, (1 << bits) - 1)
+
+
+def _split(values: Array, page: Any, lost: list[str]) -> tuple[Array, Array | None]:
+    colours = {"MINISWHITE": 1, "MINISBLACK": 1, "SEPARATED": 4}.get(page.photometric.name, 3)
+    extra = [int(e) for e in page.extrasamples][: values.shape[2] - colours]
+    if values.shape[2] < colours:
+        raise InputError("TIFF with too few samples")
+    if values.shape[2] == colours:
+        return values, None
+    colour = values[..., :colours]
+    at = next((n for n, e in enumerate(extra) if e in (1, 2)), None)
+    if values.shape[2] - colours > (at is not None):
+        lost.append("extra channels")
+    if at is None:
+        return np.ascontiguousarray(colour), None
+    alpha = values[..., colours + at]
+    return (colour if extra[at] == 2 else unmultiply(colour, alpha)), alpha
+
+
+def unmultiply(colour: Array, alpha: Array) -> Array:
+    """Straight colour of a premultiplied one; black where alpha is 0."""
+    peak = 1.0 if alpha.dtype == np.float32 else float(np.iinfo(alpha.dtype).max)
+    cover = alpha[..., None].astype(np.float32)
+    straight = np.divide(
+        colour * np.float32(peak), cover, out=np.zeros(colour.shape, np.float32), where=cover > 0
+    )
+    return straight if alpha.dtype == np.float32 else np.minimum(np.rint(straight), peak).astype(alpha.dtype)
+
+
+def dpi(page: Any) -> tuple[float, float] | None:
+    unit = {2: 1.0, 3: 2.54}.get(int(page.tags.valueof(296, 2)))
+    x, y = page.tags.valueof(282), page.tags.valueof(283)
+    if (
+        unit is None
+        or not (isinstance(x, tuple) and isinstance(y, tuple))
+        or not (x[0] and x[1] and y[0] and y[1])
+    ):
+        return None
+    return x[0] / x[1] * unit, y[0] / y[1] * unit
+
+
+def save_hints(page: Any) -> dict[str, Any]:
+    """What `write` needs to repeat the file's own form."""
+    riding = [page.tags[code] for code in _RIDING if code in page.tags]
+    hints: dict[str, Any] = {"compression": page.compression.name, "predictor": int(page.predictor) > 1}
+    if page.is_tiled:
+        hints["tile"] = (page.tilelength, page.tilewidth)
+    if riding:
+        hints["tags"] = [(t.code, int(t.dtype), t.count, t.value, True) for t in riding]
+    return hints
+
+
+def exif(file: IO[bytes]) -> bytes | None:
+    """The words, EXIF and GPS of the first page as one EXIF block, or None."""
+    found = Image.Exif()
+    block = Image.Exif()
+    with suppress(Exception):  # metadata never costs a picture; what is broken is left out
+        file.seek(0)
+        found.load_from_fp(file)
+        for tag in _WORDS:
+            if tag in found:
+                block[tag] = found[tag]
+        for tag in (_EXIF_IFD, _GPS_IFD):
+            inner = found.get_ifd(tag)
+            if inner:
+                block[tag] = dict(inner)
+        if block:
+            return block.tobytes()[6:]
+    return None
+
+
+def write_page(
+    writer: Any,
+    values: Array,
+    *,
+    alpha: bool,
+    icc: bytes | None,
+    exif: bytes | None,
+    xmp: bytes | None,
+    dpi: tuple[float, float] | None,
+    hints: dict[str, Any],
+    quality: int | None,
+    compress: int,
+) -> None:
+    """Append a page (H, W, C), C with alpha as its last channel, to a tifffile.TiffWriter."""
+    name = hints.get("compression", "ADOBE_DEFLATE")
+    if name not in _COMPRESSIONS or (name == "JPEG" and (values.dtype != np.uint8 or alpha)):
+        name = "ADOBE_DEFLATE"
+    how: dict[str, Any] = {"compression": None if name == "NONE" else name}
+    if name in ("ADOBE_DEFLATE", "DEFLATE"):
+        how["compressionargs"] = {"level": max(1, compress)}
+    elif name == "JPEG":
+        how["compressionargs"] = {"level": quality or 90}
+    if name in _PREDICTABLE and hints.get("predictor", True):
+        how["predictor"] = True
+    gray = values.shape[2] <= 2
+    tags = [] if xmp is None else [(700, 1, len(xmp), xmp, True)]
+    writer.write(
+        values[..., 0] if values.shape[2] == 1 else values,
+        photometric="minisblack" if gray else "rgb",
+        planarconfig="contig" if values.shape[2] > 1 else None,
+        extrasamples=["unassalpha"] if alpha else None,
+        iccprofile=icc,
+        resolution=dpi,
+        resolutionunit="inch" if dpi else None,
+        tile=hints.get("tile"),
+        extratags=[*tags, *hints.get("tags", ()), *_exif_tags(exif)],
+        metadata=None,
+        software=False,
+        **how,
+    )
+
+
+def _exif_tags(block: bytes | None) -> list[tuple[int, int, int, Any, bool]]:
+    """The words of an EXIF block as tags of the page, and places for the directories that `add_exif` appends."""
+    tags: list[tuple[int, int, int, Any, bool]] = []
+    found = _parsed(block)
+    for tag in _WORDS:
+        if isinstance(found.get(tag), str):
+            word = str(found[tag]).encode("utf-8", "replace") + b"\0"
+            tags.append((tag, 2, len(word), word, True))
+    return tags + [(tag, 4, 1, 0, True) for tag in (_EXIF_IFD, _GPS_IFD) if found.get_ifd(tag)]
+
+
+def _parsed(block: bytes | None) -> Image.Exif:
+    found = Image.Exif()
+    if block is not None:
+        with suppress(Exception):
+            found.load(b"Exif\0\0" + block)
+    return found
+
+
+def add_exif(file: IO[bytes], block: bytes | None) -> None:
+    """Append the EXIF and GPS directories to a TIFF just written, and point the first page's tags to them."""
+    found = _parsed(block)
+    for tag in (_EXIF_IFD, _GPS_IFD):
+        inner = found.get_ifd(tag)
+        if not inner:
+            continue
+        file.seek(0)
+        with tifffile.TiffFile(file) as tiff:
+            place = tiff.pages[0].tags[tag].valueoffset
+        end = file.seek(0, io.SEEK_END)
+        end += file.write(b"\0" * (end % 2))
+        directory = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
+        for key, value in inner.items():
+            if not isinstance(value, dict):
+                directory[key] = value
+        file.write(directory.tobytes(end))
+        file.seek(place)
+        file.write(struct.pack("<I", end))
+    file.seek(0, io.SEEK_END)
