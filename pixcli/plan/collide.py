@@ -25,7 +25,7 @@ def check_collisions(
     places = _Places()
     owners = defaultdict[str, list[int]](list)
     inputs = defaultdict[tuple[int, int], list[int]](list)
-    roots = {os.path.realpath(f.root) for f in found if f.root}
+    roots = {os.path.realpath(r) for r in {f.root for f in found} if r}
     for i, f in enumerate(found):
         if f.path != STREAM:
             inputs[f.identity].append(i)

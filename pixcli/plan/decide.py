@@ -33,7 +33,7 @@ def decide(
         return "do", "to stdout"
     if too_long(output):
         return "refuse", "the output's name is too long"
-    there = _look(output)
+    there = _look(str(output))
     if there is not None and stat.S_ISDIR(there.st_mode):
         return "refuse", f"{shown(output)} is a folder"
     exists, in_place = there is not None, output == found.path
@@ -93,15 +93,15 @@ def _maker(others: Sequence[Row]) -> str:
     return f"made by {made[0]}" if made else "not made by pixcli"
 
 
-def _look(path: Path) -> os.stat_result | None:
+def _look(path: str) -> os.stat_result | None:
     try:
-        return Path(path).stat()
+        return os.stat(path)  # noqa: PTH116
     except OSError:
         return None
 
 
 def _state(made: Made, home: Path | None) -> str:
-    there = _look((home or Path()) / made.path)
+    there = _look(f"{home}/{made.path}")
     if there is None:
         return "gone"
     return "same" if (there.st_size, there.st_mtime_ns) == (made.size, made.mtime_ns) else "changed"

@@ -11,8 +11,8 @@ from typing import Any, Literal
 Action = Literal["do", "skip", "refuse"]
 STREAM = Path("-")  # stdin as an input, stdout as an output; a file of that name is given as an absolute path
 PICTURES = frozenset(
-    "jpg jpeg jpe jfif png apng webp gif tif tiff bmp dib pbm pgm ppm pnm pam pfm avif heic heif hif jp2 j2k jpx jpf"
-    " jxl exr hdr tga ico cur dds qoi psd dng cr2 cr3 nef arw orf rw2 raf pef srw".split()
+    "jpg jpeg jpe jfif png apng webp gif tif tiff bmp dib pbm pgm ppm pnm pam pfm avif heic heif hif jp2 j2k"
+    " jpx jpf jxl exr hdr tga ico cur dds qoi psd dng cr2 cr3 nef arw orf rw2 raf pef srw".split()
 )
 FILMS = frozenset("mp4 m4v mov qt mkv webm avi ts mts m2ts mpg mpeg wmv asf flv ogv y4m 3gp mxf".split())
 SUFFIXES = PICTURES | FILMS

@@ -90,8 +90,9 @@ def key_of(task: str, options: Mapping[str, Any], weights: str) -> str:
 
 def place_of(output: Path, home: Path) -> str:
     """How the ledger of `home` calls an output."""
-    with suppress(ValueError):
-        return output.relative_to(home).as_posix()
+    below, text = f"{home}{os.sep}", str(output)
+    if str(home) != "." and text.startswith(below):  # as relative_to, at a tenth of its price
+        return text[len(below) :].replace(os.sep, "/")
     return os.path.relpath(output, home).replace(os.sep, "/")
 
 
