@@ -84,6 +84,8 @@ def _wanted(format: str | None) -> str | None:
 
 
 def _check_template(template: str, format: str | None) -> None:
+    if not template:
+        raise UsageError("--name is empty", 'for instance "{stem}_{task}"')
     try:
         fields = [(field, spec) for _, field, spec, _ in Formatter().parse(template) if field is not None]
         for field, spec in fields:
