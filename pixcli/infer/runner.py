@@ -30,7 +30,7 @@ class Runner:
     tile: largest side, in input pixels, of what the network is given; by cache or free memory when None.
     say: is told in one line when memory made the tiles smaller.
 
-    As many threads as torch takes by itself: one a physical core, unless torch.set_num_threads or OMP_NUM_THREADS
+    As many threads as torch takes by itself: one a core, unless torch.set_num_threads or OMP_NUM_THREADS
     say otherwise. Raises DeviceError when the weights do not fit on the device.
     """
 
@@ -49,7 +49,7 @@ class Runner:
         self.load: memory.Load | None = None
         self._with_scale = "scale" in inspect.signature(net.forward).parameters
         try:
-            self.net = net.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.net = net.eval().to(device).to(memory_format=torch.channels_last)
         except RuntimeError as fault:
             if not memory.is_shortage(fault):
                 raise
