@@ -35,7 +35,7 @@ def attach(task: Task, model: Model, settings: Settings, listeners: Iterable[Lis
             listener(Event("note", text=text))
 
     device = devices.choose(settings.device)
-    precision = precisions.choose(settings.precision, device, model.card.bf16)
+    precision = precisions.choose(settings.precision, device.torch, model.card.bf16)
 
     def make(net: nn.Module, footprint: Footprint) -> Runner:
         return Runner(net, footprint, device.torch, precision.name, tile=settings.tile, say=say)

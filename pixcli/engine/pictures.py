@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
-from pixcli import media
 from pixcli.engine.settings import Settings
 from pixcli.errors import InputError, OutputError
+from pixcli.media import plan_format, read, write
+from pixcli.media.atomic import atomic
+from pixcli.media.kind import SUFFIXES, format_of_suffix, peek, sniff
+from pixcli.media.pillow import opened
 from pixcli.plan import STREAM
 
 if TYPE_CHECKING:
-    from pixcli.media import Picture
-    from pixcli.plan import Job
+    from pixcli.media.picture import Picture
+    from pixcli.plan import Job, Plan
     from pixcli.tasks import Result
 
 MOST_ON_STDIN = 2_000_000_000  # bytes
@@ -24,9 +28,11 @@ MOST_ON_STDIN = 2_000_000_000  # bytes
 
 @dataclass
 class Work:
-    """A job under way. pixels: of the input, as far as it has been read."""
+    """A job under way. claimed: the ledger holds it for this run. pixels: of the input, as far as it has been
+    read."""
 
     job: Job
+    claimed: bool = False
     pixels: int = 0
 
 
@@ -39,55 +45,110 @@ class Saved:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Look:
-    """What the header of a picture says; zeros where it says nothing."""
-
-    width: int = 0
-    height: int = 0
-    frames: int = 1
+class Several(Exception):
+    """It is an animation, or has several pages."""
 
 
-def look(job: Job) -> Look:
-    """The size of a picture before it is read, for the budget. Never raises: what is wrong with it is said
-    when its turn comes."""
-    if job.input == STREAM or job.kind != "picture":
-        return Look()
+def size_of(job: Job) -> tuple[int, int]:
+    """Width and height by the header, for the budget; zeros where it does not say. What is wrong with a file
+    is said when
+    it is read."""
+    if job.input == STREAM:
+        return 0, 0
     try:
-        with Image.open(job.input) as image:
-            return Look(*image.size)
+        name = sniff(*peek(job.input, job.size), job.input.suffix)
+        with job.input.open("rb") as file, opened(name or "", file, sys.maxsize) as image:
+            return image.width, image.height
     except Exception:  # header parsers fail in many ways
-        return Look()
+        return 0, 0
 
 
 def load(job: Job, settings: Settings) -> Picture:
-    """The picture of a job. Raises InputError, OSError, MemoryError."""
+    """The picture of a job. Raises Several, InputError, MemoryError."""
     if job.input != STREAM:
-        return media.read(job.input, max_pixels=settings.max_pixels)
+        picture = read(job.input, max_pixels=settings.max_pixels)
+        if picture.ride.save.get("frames", 1) > 1:
+            raise Several
+        return picture
     data = sys.stdin.buffer.read(MOST_ON_STDIN + 1)
     if not data:
         raise InputError("nothing came on stdin")
     if len(data) > MOST_ON_STDIN:
         raise InputError("stdin is above the limit of 2 GB", "write it to a file first")
-    return media.read(data, max_pixels=settings.max_pixels)
+    return read(data, max_pixels=settings.max_pixels)
 
 
-def save(result: Result, job: Job, settings: Settings) -> Saved:
+@dataclass(frozen=True)
+class Target:
+    """Where a picture goes and in which format; said: what people have to be told of that."""
+
+    path: Path
+    format: str
+    said: tuple[str, ...] = ()
+
+
+def target_of(job: Job, picture: Picture, plan: Plan, settings: Settings) -> Target:
+    """The planned output, or one beside it with another suffix when its format cannot hold the picture.
+
+    A format was asked for by --format, or by an output whose suffix is not the input's; else the picture's
+    own is meant. Raises InputError when that other name is taken.
+    """
+    planned = format_of_suffix(job.output.suffix)
+    asked = settings.format or (planned if planned != format_of_suffix(job.input.suffix) else None)
+    name, said = plan_format(picture, asked)
+    if job.output == STREAM or name == planned:
+        return Target(job.output, name, said)
+    path = job.output.with_suffix(SUFFIXES[name])
+    plan.reserve(job, path)
+    return Target(path, name, said)
+
+
+def save(result: Result, job: Job, plan: Plan, settings: Settings) -> Saved:
     """Write the pictures of a result: the main one as the job says, others beside it as STEM.NAME.SUFFIX.
 
     With strict, a loss raises InputError before anything stands under its final name. Raises OutputError.
     """
-    outputs: list[Path] = []
-    lost = list(result.lost)
-    how = {"format": settings.format, "quality": settings.quality, "compress": settings.compress}
+    target = target_of(job, result.pictures[""], plan, settings)
+    how: dict[str, Any] = {"format": target.format, "quality": settings.quality}
+    how["compress"] = settings.compress
+    outputs, lost = [], [*result.lost, *target.said]
     for name, picture in result.pictures.items():
-        path = job.output.with_stem(f"{job.output.stem}.{name}") if name else job.output
-        lost += media.write(picture, path, **how)
+        path = target.path.with_stem(f"{target.path.stem}.{name}") if name else target.path
+        lost += written(partial(write, picture, **how), path, lost, settings)
         outputs.append(path)
+        if path == STREAM:
+            break  # one picture, the main one
     return Saved(tuple(outputs), tuple(dict.fromkeys(lost)))
 
 
+def written(
+    how: Callable[[Path], Iterable[str]], path: Path, lost: Iterable[str], settings: Settings
+) -> tuple[str, ...]:
+    """What `how`, which writes to the path that it is given, has lost. With strict nothing stands at `path`
+    when
+    that, or `lost`, is anything."""
+    if path == STREAM:
+        with TemporaryDirectory(prefix="pixcli-") as folder:
+            file = Path(folder) / "picture"
+            gone = tuple(how(file))
+            refuse_losses((*lost, *gone), settings)
+            to_stdout(file.read_bytes())
+        return gone
+    if not settings.strict:
+        return tuple(how(path))
+    with atomic(path) as temp:
+        refuse_losses((*lost, *how(temp)), settings)
+    return ()
+
+
+def refuse_losses(lost: Iterable[str], settings: Settings) -> None:
+    """Raises InputError with strict, when anything is lost."""
+    if settings.strict and (words := ", ".join(dict.fromkeys(lost))):
+        raise InputError(f"would lose {words}", "leave --strict away, or give another --format")
+
+
 def to_stdout(data: bytes) -> None:
+    """Raises OutputError, also when the reader has gone."""
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

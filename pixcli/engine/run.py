@@ -1,4 +1,4 @@
-"""A run: the jobs of a plan through the belt, each outcome told and written down, and an exit code at the end.
+"""A run: the jobs of a plan through the belt, each outcome told and written down, and an exit code.
 
 Everything that decides, tells or notes happens on the caller's thread. Per input there is one boundary, on
 the belt: whatever an input raises is its own failure, unless it says that no other input could do better
@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 from pixcli.engine.belt import Belt, Load
 from pixcli.engine.events import Event, Item, Listener, Status, Summary
 from pixcli.engine.faults import explain, trace_of
-from pixcli.engine.film import Damaged, Stopped, carry_film
+from pixcli.engine.film import Damaged, Stopped, carry_animation, carry_film
 from pixcli.engine.interrupts import Stop, interrupts
-from pixcli.engine.pictures import Saved, Work, load, look, save
+from pixcli.engine.pictures import Saved, Several, Work, load, save, size_of
 from pixcli.engine.room import cost_of, room_for
 from pixcli.engine.settings import Settings
 from pixcli.errors import PixcliError
@@ -31,7 +31,7 @@ from pixcli.plan import STREAM
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pixcli.plan import Job, Ledger, Plan
+    from pixcli.plan import Ledger, Plan
     from pixcli.tasks import Sample, Task
 
 
@@ -75,21 +75,22 @@ class _Run:
         self.ended = ""
         outputs = (job.output for job in plan.todo if job.output != STREAM)
         self.folders = {Path(os.path.realpath(path)).parent for path in outputs}
-        self.later: list[Job] = []  # films and animations: frames in order, one file at a time
+        self.later: list[Work] = []  # films and animations: frames in order, one file at a time
 
     def all(self) -> Summary:
         began = time.perf_counter()
         total = len(self.plan.jobs) + len(self.plan.problems)
-        model = self.task.model.card.name
         with interrupts(self.stop, self._clean):
             for folder in self.folders:
                 sweep(folder)
+            model = self.task.model.card.name if self.plan.todo else ""
             self.tell(Event("start", task=self.task.name, model=model, device=self.device, total=total))
             self._settle_what_needs_no_work()
-            self._pictures()
-            for job in self.later:
+            if self.plan.todo:
+                self._pictures()
+            for work in self.later:
                 if not self.stop.asked:
-                    self._film(job)
+                    self._film(work)
         left = total - sum(self.counts.values())
         if self.stop.signal:
             self.ended = "interrupted"
@@ -157,7 +158,8 @@ class _Run:
             try:
                 self.ledger.done(job, saved.outputs, seconds=seconds, lost=saved.lost)
             except PixcliError as e:
-                return self.failed(work, e, seconds, saved.outputs)
+                self.failed(work, e, seconds, saved.outputs)
+                return
         made = tuple(map(str, saved.outputs))
         self.count(Item("done", str(job.input), made, seconds, work.pixels, saved.lost, text=saved.note))
 
@@ -180,11 +182,15 @@ class _Run:
             Item("failed", str(work.job.input), made, seconds, work.pixels, (), fault.kind, fault.text, trace)
         )
 
-    def claim(self, work: Work) -> None:
-        if self.ledger is not None and not self.ledger.claim(work.job):
-            raise Taken
+    def skipped(self, work: Work) -> None:
+        self.count(Item("skipped", str(work.job.input), text="another run has it"))
 
-    # Pictures: any order
+    def claim(self, work: Work) -> None:
+        if self.ledger is not None and not work.claimed and not self.ledger.claim(work.job):
+            raise Taken
+        work.claimed = True
+
+    # Pictures: in any order
 
     def _pictures(self) -> None:
         belt: Belt[Work, Saved] = Belt(
@@ -197,22 +203,23 @@ class _Run:
         for outcome in belt.outcomes():
             if outcome is None:
                 self.tell(Event("progress"))
-            elif isinstance(outcome.error, Taken):
-                self.count(Item("skipped", str(outcome.tag.job.input), text="another run has it"))
-            elif outcome.error is not None:
-                self.failed(outcome.tag, outcome.error, outcome.seconds)
             elif outcome.value is not None:
                 self.done(outcome.tag, outcome.value, outcome.seconds)
+            elif isinstance(outcome.error, Several):
+                self.later.append(outcome.tag)
+            elif isinstance(outcome.error, Taken):
+                self.skipped(outcome.tag)
+            elif outcome.error is not None:
+                self.failed(outcome.tag, outcome.error, outcome.seconds)
 
     def _source(self) -> Iterator[Load[Work]]:
         for job in self.plan.todo:
-            seen = look(job)
-            if job.kind == "film" or seen.frames > 1:
-                self.later.append(job)
-                continue
             work = Work(job)
-            cost = max(job.size, cost_of(self.task, seen.width, seen.height))
-            yield Load(work, cost, partial(self._prepare, work))
+            if job.kind == "film":
+                self.later.append(work)
+            else:
+                cost = max(job.size, cost_of(self.task, *size_of(job)))
+                yield Load(work, cost, partial(self._prepare, work))
 
     def _prepare(self, work: Work) -> Sample:
         self.claim(work)
@@ -222,18 +229,20 @@ class _Run:
         return self.task.prepare(picture)
 
     def _save(self, work: Work, answer: Tensor, sample: Sample) -> Saved:
-        return save(self.task.finish(answer, sample), work.job, self.settings)
+        return save(self.task.finish(answer, sample), work.job, self.plan, self.settings)
 
     # Films and animations: frames in order, one file at a time
 
-    def _film(self, job: Job) -> None:
-        work = Work(job)
+    def _film(self, work: Work) -> None:
         began = time.perf_counter()
+        carry = carry_film if work.job.kind == "film" else carry_animation
         try:
             self.claim(work)
-            saved = carry_film(self.task, work, self.settings, self.stop, partial(self._frames_done, job))
+            saved = carry(
+                self.task, work, self.plan, self.settings, self.stop, partial(self._frames_done, work)
+            )
         except Taken:
-            self.count(Item("skipped", str(job.input), text="another run has it"))
+            self.skipped(work)
         except Stopped:
             pass
         except Damaged as e:
@@ -243,8 +252,8 @@ class _Run:
         else:
             self.done(work, saved, time.perf_counter() - began)
 
-    def _frames_done(self, job: Job, done: int, total: int) -> None:
-        self.tell(Event("progress", input=str(job.input), done=done, total=total))
+    def _frames_done(self, work: Work, done: int, total: int) -> None:
+        self.tell(Event("progress", input=str(work.job.input), done=done, total=total))
 
 
 def peak_memory() -> int:

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def draw(path: Path, width: int = 24, height: int = 16, seed: int = 0) -> Path:
+    """A small picture of noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of twenty pictures, of two sizes, one level deep."""
+    for n in range(20):
+        draw(tmp_path / "in" / ("deep" if n % 2 else "") / f"{n:02}.png", 24 + n % 3, seed=n)
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def start() -> Any:
+    """start(*arguments): the stand-in's command as a process of its own, killed after the test if it still
+    runs."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: object) -> subprocess.Popen[str]:
+        line = [sys.executable, str(Path(__file__).with_name("standin.py")), *map(str, arguments)]
+        started.append(
+            subprocess.Popen(
+                line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        )
+        return started[-1]
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
