@@ -130,6 +130,8 @@ class FilmWriter:
         image.pts = frame.pts - self.reader.origin
         image.time_base = frame.time_base
         image.duration = frame.duration
+        if image.pts * image.time_base % self._video.time_base:
+            self._lose(f"times finer than {self._video.time_base} s")
         self.frames_written += 1
         self._encode(image)
 
@@ -141,6 +143,8 @@ class FilmWriter:
             # a late start is noted in these units: milliseconds by default, too coarse for exact times
             ticks = self.reader.time_base.denominator
             options = {"movflags": "+faststart", "movie_timescale": str(ticks * -(-1000 // ticks))}
+            if any(key.startswith("com.") for key in self.reader.metadata):  # telephones: place, make, model
+                options["movflags"] += "+use_metadata_tags"
         return av.open("file:" + os.fspath(temp), "w", format=self._format, container_options=options)
 
     def _add_video(self) -> Any:
@@ -174,8 +178,10 @@ class FilmWriter:
         for stream in self._source.streams:
             if stream.index == self.reader.stream.index:
                 continue
-            if chapters and stream.type == "data" and stream.name == "bin_data":
-                continue  # QuickTime's own track of the chapters; the muxer writes one
+            if stream.type == "data" and (
+                "timecode" in stream.metadata or (chapters and stream.name == "bin_data")
+            ):
+                continue  # QuickTime's tracks of time code and chapters: the muxer makes them from the tags
             if not self._takes(stream):
                 self._lose(_describe(stream))
                 continue
@@ -186,12 +192,17 @@ class FilmWriter:
         return copied
 
     def _takes(self, stream: Stream) -> bool:
-        """Whether a header with this stream can be written: muxers know better than any table."""
+        """Whether this container holds such a stream: muxers know better than any table."""
         try:
             with av.open(io.BytesIO(), "w", format=self._format) as trial:
                 out = trial.add_stream_from_template(stream, opaque=True)
                 out.metadata.update(_own(stream.metadata))
                 trial.start_encoding()
+                if stream.type == "data":  # refused as late as in the trailer
+                    packet = Packet(bytes(8))
+                    packet.stream, packet.pts, packet.dts, packet.duration = out, 0, 0, 1
+                    trial.mux_one(packet)
+                    trial.close()
         except (ValueError, av.FFmpegError, OSError):
             return False
         return True

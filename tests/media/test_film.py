@@ -52,11 +52,15 @@ def make_film(
     full: bool = False,
     options: dict[str, str] | None = None,
     container: str | None = None,
+    container_options: dict[str, str] | None = None,
+    tags: dict[str, str] | None = None,
     frames: Iterable[np.ndarray] | None = None,
 ) -> Path:
     options = {"crf": "12", "preset": "ultrafast"} if options is None else options
-    with av.open("file:" + os.fspath(path), "w", format=container) as out:
-        out.metadata["title"] = "Prüffilm"
+    with av.open(
+        "file:" + os.fspath(path), "w", format=container, container_options=container_options
+    ) as out:
+        out.metadata.update({"title": "Prüffilm"} | (tags or {}))
         video = out.add_stream(codec, rate=25, options=options)
         video.width, video.height, video.pix_fmt = *size, pix_fmt
         video.codec_context.time_base = base
@@ -493,6 +497,40 @@ def test_what_the_container_cannot_take_is_named(tmp_path: Path) -> None:
         assert len(made.chapters()) == 2
         assert [s.type for s in made.streams if s.type != "data"] == ["video", "audio"]
     assert times(tmp_path / "b.mp4") == times(tmp_path / "rich.mkv")
+
+
+def test_tags_that_are_dropped_are_named(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mkv", tags={"MY_KEY": "x", "COMMENT": "words"})
+    assert copy(source, tmp_path / "b.mkv").lost == ()
+    assert copy(source, tmp_path / "b.mp4").lost == ("tags MY_KEY",)
+    with av.open(str(tmp_path / "b.mp4")) as made:
+        assert made.metadata["comment"] == "words"
+
+
+def test_what_telephones_write_stays(tmp_path: Path) -> None:
+    tags = {"com.apple.quicktime.make": "Maker", "com.apple.quicktime.location.ISO6709": "+48.2+016.3/"}
+    options = {"movflags": "use_metadata_tags"}
+    source = make_film(tmp_path / "a.mov", tags=tags, container_options=options)
+    assert copy(source, tmp_path / "b.mov").lost == ()
+    with av.open(str(tmp_path / "b.mov")) as made:
+        assert tags.items() <= made.metadata.items()
+        assert made.metadata["title"] == "Prüffilm"
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv"])
+def test_time_code_stays(tmp_path: Path, suffix: str) -> None:
+    source = make_film(tmp_path / "a.mov", tags={"timecode": "01:00:00:00"})
+    assert copy(source, tmp_path / ("b" + suffix)).lost == ()
+    with av.open(str(tmp_path / ("b" + suffix))) as made:
+        assert made.streams.video[0].metadata["TIMECODE" if suffix == ".mkv" else "timecode"] == "01:00:00:00"
+        assert len(made.streams.data) == (0 if suffix == ".mkv" else 1)
+
+
+def test_times_too_fine_for_the_container_are_named(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.mp4", pts=range(12), base=Fraction(1001, 30000))
+    assert copy(source, tmp_path / "b.mkv").lost == ("times finer than 1/1000 s",)
+    made = times(tmp_path / "b.mkv")
+    assert max(abs(a - b) for a, b in zip(made, times(source), strict=True)) <= Fraction(1, 2000)
 
 
 def test_cover_art_is_not_the_film_and_stays(tmp_path: Path) -> None:
