@@ -23,8 +23,8 @@ def kind_of(path: Path) -> str | None:
 def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Draw:
     """Makes the files of a drawing in an empty working directory.
 
-    One entry a line: a name is a picture, or a film by its suffix, or neither when it ends in .txt, .db or .ini; `name |` is a pipe,
-    `name -> target` a symlink, `name/` an empty folder.
+    One entry a line: a picture, a film by its suffix, or neither when it ends in .txt, .db or .ini;
+    `name |` is a pipe, `name -> target` a symlink, `name/` an empty folder.
     """
     monkeypatch.chdir(tmp_path)
 

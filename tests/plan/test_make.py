@@ -1,3 +1,4 @@
+# ruff: noqa: E501, PTH208
 from __future__ import annotations
 
 import json
@@ -144,7 +145,7 @@ def test_reserving_another_name(draw: Draw, make: Make) -> None:
             p.reserve(by_name[name], Path(wanted))
     p.reserve(by_name["a.gif"], Path("out/a.webp"))
     p.reserve(by_name["a.gif"], Path("out/a.webp"))
-    with pytest.raises(InputError, match="which belongs to in/a.gif"):
+    with pytest.raises(InputError, match=r"which belongs to in/a.gif"):
         p.reserve(by_name["a.heic"], Path("out/a.webp"))
 
 
@@ -211,7 +212,7 @@ def test_a_shard_without_files_is_no_error(draw: Draw, make: Make) -> None:
 
 def test_nothing_to_do(draw: Draw, make: Make) -> None:
     draw("in/n.txt")
-    with pytest.raises(NothingToDo, match="1 other files passed over"):
+    with pytest.raises(NothingToDo, match=r"1 other files passed over"):
         make("in")
     lost = make("gone.jpg")
     assert lost.jobs == ()

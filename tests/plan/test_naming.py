@@ -1,3 +1,4 @@
+# ruff: noqa: E501, PTH208
 from __future__ import annotations
 
 import os
@@ -122,7 +123,7 @@ def test_names_that_differ_by_case_only_collide_where_the_file_system_says_so(
 ) -> None:
     draw("in/x.png\nin/X.png")
     monkeypatch.setattr(collide, "case_matters", lambda folder: False)
-    with pytest.raises(UsageError, match="in/X.png and in/x.png"):
+    with pytest.raises(UsageError, match=r"in/X.png and in/x.png"):
         make("in")
 
 
