@@ -320,6 +320,7 @@ def _own(tags: dict[str, str]) -> dict[str, str]:
 def _describe(stream: Stream) -> str:
     if stream.disposition & Disposition.attached_pic:
         return "cover art"
-    name = stream.codec_context.name if stream.codec_context is not None else stream.name
+    # without a decoder most kinds of stream have no name at all
+    name = getattr(stream, "name", None) if stream.codec_context is None else stream.codec_context.name
     kind = {"subtitle": "subtitles", "video": "second video"}.get(stream.type, stream.type)
     return f"{kind} ({name})" if name else kind

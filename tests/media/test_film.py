@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -497,6 +498,27 @@ def test_what_the_container_cannot_take_is_named(tmp_path: Path) -> None:
         assert len(made.chapters()) == 2
         assert [s.type for s in made.streams if s.type != "data"] == ["video", "audio"]
     assert times(tmp_path / "b.mp4") == times(tmp_path / "rich.mkv")
+
+
+def test_a_stream_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    source = rich(tmp_path)
+    source.write_bytes(source.read_bytes().replace(b"S_TEXT/UTF8", b"S_TEXT/XXXX"))
+    assert copy(source, tmp_path / "b.mkv").lost == ("subtitles",)
+    assert times(tmp_path / "b.mkv") == times(source)
+
+
+def test_random_damage_ends_in_a_film_or_one_line(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    sources = [rich(tmp_path), make_film(tmp_path / "a.mp4", audio="aac", turn=(90, True, False))]
+    for n in range(40):
+        content = bytearray(sources[n % 2].read_bytes())
+        for place in random.integers(0, len(content), 20):
+            content[place] = random.integers(256)
+        bad = tmp_path / ("bad" + sources[n % 2].suffix)
+        bad.write_bytes(content[: random.integers(len(content))] if n % 4 == 0 else content)
+        with suppress(InputError):
+            copy(bad, tmp_path / ("b" + bad.suffix))
+    assert temporary(tmp_path) == []
 
 
 def test_tags_that_are_dropped_are_named(tmp_path: Path) -> None:
