@@ -14,12 +14,13 @@ from pixcli.infer.footprint import Footprint
 
 @dataclass(frozen=True)
 class Card:
-    """One weight file in words and figures. `weights/NAME.toml` holds the same keys; `sha256` is that of the safetensors file.
+    """One weight file in words and figures. `weights/NAME.toml` holds the same keys.
 
-    network: a name in pixcli.nets.NETWORKS; arguments: its constructor's. space: colour space of the input ("srgb", "lab-l", "y").
-    scales: the enlargements that the network offers, for superres. bf16: whether quality was measured to hold in bfloat16.
-    settings: defaults of the task's options that were calibrated for this weight (for instance colorize's saturation).
-    measures: rows of {"set", "measure", "value", "protocol", "command"}.
+    network: a name in pixcli.nets.NETWORKS; arguments: its constructor's. space: colour space of the input
+    ("srgb", "lab-l", "y"). scales: the enlargements that the network offers, for superres. bf16: whether
+    quality was measured to hold in bfloat16. settings: defaults of the task's options that were calibrated
+    for this weight (for instance colorize's saturation). measures: rows of {"set", "measure", "value",
+    "protocol", "command"}. sha256: that of the safetensors file.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Card:
 
 
 def read_card(path: Path) -> Card:
-    """The card in a TOML file; its weights are the .safetensors of the same name beside it. Raises WeightsError."""
+    """The card in a TOML file; the weights are the .safetensors beside it. Raises WeightsError."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as e:
@@ -82,7 +83,7 @@ TYPES: dict[str, type] = {
 
 
 def to_toml(card: Card) -> str:
-    """The card as TOML: every key that differs from its default, in the order of the dataclass, tables last."""
+    """The card as TOML: the keys that differ from their defaults, in the dataclass's order, tables last."""
     plain, tables = [], []
     for f in fields(card):
         value = getattr(card, f.name)

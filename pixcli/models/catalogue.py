@@ -26,9 +26,10 @@ def catalogue() -> list[Card]:
 
 
 def find(spec: str, task: str | None = None) -> Card:
-    """The card for a name of the catalogue or a path (.safetensors, .pth, .pt, .ckpt), for this task when one is given.
+    """The card for a name of the catalogue or a path (.safetensors, .pth, .pt, .ckpt).
 
-    A .safetensors without a .toml beside it is described by its own metadata. Raises WeightsError.
+    A .safetensors without a .toml beside it is described by its own metadata. Raises WeightsError,
+    also when it is not for `task`.
     """
     path = Path(spec)
     if path.suffix in (".safetensors", *SUFFIXES) or len(path.parts) > 1:

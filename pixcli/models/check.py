@@ -1,7 +1,7 @@
 """Weight files are data from strangers: every promise of their header is tested before a number is used.
 
-The safetensors library accepts keys that stand twice, integers where floats were meant, and NaN; and it calls a web page
-or a Git LFS pointer "header too large". So the header is parsed here first.
+The safetensors library accepts keys that stand twice, integers where floats were meant, and NaN; and it
+calls a web page or a Git LFS pointer "header too large". So the header is parsed here first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HEADER_LIMIT = 10_000_000  # bytes; a header of ten thousand tensors has one mil
 
 @dataclass(frozen=True)
 class Header:
-    """shapes: of each tensor by name. metadata: the texts that ride along. size: bytes of header and tensors together."""
+    """shapes: of each tensor, by name. metadata: texts that ride along. size: of the file, in bytes."""
 
     shapes: dict[str, tuple[int, ...]]
     metadata: dict[str, str]
@@ -33,13 +33,13 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """The header of a safetensors file, found to describe exactly the bytes that follow it. Raises WeightsError."""
+    """The header of a safetensors file, found to describe exactly the bytes after it. Raises WeightsError."""
     with _open(path) as file:
         return _header(path, file)
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str], bytes]:
-    """All tensors (on the CPU, in their stored float type), the metadata, and the file's bytes. Raises WeightsError.
+    """All tensors (CPU, in their stored float type), the metadata, and the file's bytes. Raises WeightsError.
 
     The file is read into memory, not mapped: a mapped file that is cut while in use kills the process.
     """
@@ -58,7 +58,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str], byt
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of any weight file, by its suffix: .safetensors, or a pickle (no metadata). Raises WeightsError."""
+    """Tensors and metadata of a .safetensors, or of a pickle (which has no metadata). Raises WeightsError."""
     if path.suffix in SUFFIXES:
         return read_pickle(path), {}
     tensors, metadata, _ = read_safetensors(path)
@@ -96,7 +96,7 @@ def same_shapes(found: Mapping[str, tuple[int, ...]], network: nn.Module, where:
 
 
 def require(metadata: Mapping[str, str], where: str | Path, *keys: str, **wanted: str) -> None:
-    """Raises WeightsError unless the metadata says something of each of `keys`, and exactly this of each `wanted`."""
+    """Raises WeightsError unless the metadata has each of `keys`, and exactly this of each `wanted`."""
     for key in (*keys, *wanted):
         if key not in metadata:
             raise WeightsError(f"{where}: the metadata does not say which {key} it is for")
@@ -179,10 +179,11 @@ def _parse(text: bytes) -> tuple[dict[str, tuple[int, ...]], dict[str, str], int
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [k for k, _ in pairs]
-        raise _Broken(f"{next(k for k in names if names.count(k) > 1)!r} stands twice in the header")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _Broken(f"{key!r} stands twice in the header")
+        found[key] = value
     return found
 
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layout:
-    """mark: a key that tells this layout from others. variants: arguments of the network, one of which must fit exactly.
+    """One way that published files are laid out.
 
-    rename: (pattern, replacement) for re.sub, in order, from published keys to ours. drop: keys of no use, as a pattern.
+    mark: a key that tells it from others. variants: arguments of the network, one of which must fit
+    exactly. rename: (pattern, replacement) for re.sub, in order, from published keys to ours. drop: keys of
+    no use, a pattern.
     """
 
     title: str
@@ -70,7 +72,7 @@ LAYOUTS = (
 def read_published(path: Path, scale: int | None = None) -> tuple[Card, dict[str, Tensor]]:
     """A published checkpoint's card and its tensors under our keys, found to fit. Raises WeightsError.
 
-    Where the tensors alone do not tell the scale, it is the one given, else the x2, x3 or x4 of the file's name.
+    Where the tensors do not tell the scale, it is the one given, else the x2, x3 or x4 of the file's name.
     """
     published = read_pickle(path)
     layout = next((found for found in LAYOUTS if found.mark in published), None)
@@ -89,7 +91,10 @@ def read_published(path: Path, scale: int | None = None) -> tuple[Card, dict[str
 
 
 def convert(source: Path, target: Path, scale: int | None = None) -> Card:
-    """Write a published checkpoint as `target` (.safetensors, float32: exactly its numbers) and its card. Raises WeightsError."""
+    """Write a published checkpoint as `target` (.safetensors, float32: its exact numbers) and its card.
+
+    Raises WeightsError, and OutputError when the target cannot be written.
+    """
     card, tensors = read_published(source, scale)
     net = blank(card)
     fit(tensors, net, source)

@@ -14,10 +14,10 @@ class _Tracer(fx.Tracer):
 
 
 def fold(net: nn.Module) -> nn.Module:
-    """Replace, in place, each batch norm that directly follows a convolution by the identity; returns the network.
+    """Make each batch norm that directly follows a convolution the identity, in place; returns the network.
 
-    Exact up to rounding, in eval mode. The pairs are found in the traced graph: both must be called once, and nobody else
-    may look at the convolution's answer. A network that cannot be traced is left as it is.
+    Exact up to rounding, in eval mode. The pairs are found in the traced graph: both must be called once,
+    and nobody else may look at the convolution's answer. A network that cannot be traced is left as it is.
     """
     modules = dict(net.named_modules())
     if not any(isinstance(m, nn.BatchNorm2d) for m in modules.values()):

@@ -24,7 +24,7 @@ ARGUMENT_LIMIT = (
 
 @dataclass(frozen=True)
 class Model:
-    """A network with its weights, in eval mode, float32, on the CPU, batch norm folded; card says all about it."""
+    """A network with its weights, in eval mode, float32, on the CPU, batch norm folded; and its card."""
 
     card: Card
     net: nn.Module
@@ -54,7 +54,7 @@ def load(card: Card) -> Model:
 
 
 def blank(card: Card, device: str = "cpu") -> nn.Module:
-    """The card's network, freshly initialised. Raises WeightsError when the card names none, or wrong arguments."""
+    """The card's network, freshly initialised. Raises WeightsError for an unknown one or wrong arguments."""
     import torch
 
     from pixcli.nets import NETWORKS, build
@@ -94,7 +94,7 @@ def footprint_of(net: nn.Module) -> Footprint:
 
 
 def describe(path: Path, task: str, network: str, arguments: dict[str, Any]) -> Card:
-    """The card of a file that has none; the rest of it is what the network says of itself. Raises WeightsError."""
+    """The card of a file that has none: what the network says of itself. Raises WeightsError."""
     card = Card(path.stem, task, network, path, arguments=arguments)
     net = blank(card, device="meta")
     footprint = footprint_of(net)
@@ -109,12 +109,12 @@ def describe(path: Path, task: str, network: str, arguments: dict[str, Any]) -> 
 
 
 def save(path: Path, net: nn.Module, card: Card, dtype: Literal["float16", "float32"] = "float16") -> Card:
-    """Write the weights (safetensors with task, network and arguments in the metadata) and `path`'s .toml beside them.
+    """Write the weights as safetensors (task, network, arguments in the metadata) and the .toml beside them.
 
-    dtype "float16" or "float32" is that of matrices and kernels; vectors (biases, batch norm) stay float32. Each file appears
-    under its name only when complete. Same weights, same bytes. Returns the card as written, with path, parameters and sha256.
-    The network is as it was built (not folded). Raises WeightsError when a number is not finite or does not fit into float16, and
-    OutputError when the file cannot be written.
+    net: as it was built, not folded. dtype: that of matrices and kernels; vectors (biases, batch norm) stay
+    float32. Each file appears under its name only when complete. Same weights, same bytes. Returns the card
+    as written, with path, parameters and sha256. Raises WeightsError when a number is not finite or too
+    large for float16, and OutputError when a file cannot be written.
     """
     import torch
 
@@ -149,7 +149,7 @@ def save(path: Path, net: nn.Module, card: Card, dtype: Literal["float16", "floa
 
 
 def _serialise(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
-    """A safetensors file; the library's own writer puts the metadata in random order, so that no two files are equal."""
+    """A safetensors file. The library's writer orders the metadata at random: no two files are equal."""
     import torch
 
     header: dict[str, Any] = {"__metadata__": metadata}

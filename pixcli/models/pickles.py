@@ -1,4 +1,4 @@
-"""Published checkpoints are pickles, and a pickle is a program. Only torch's `weights_only` reader ever opens one here.
+"""Published checkpoints are pickles, and pickles are programs: only torch's `weights_only` reader opens them.
 
 It may still be a bomb: the sizes in a zip's directory are compared before anything is unpacked.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,10 @@ HINT = "only plain tensors are read, never programs"
 
 
 def read_pickle(path: Path) -> dict[str, Tensor]:
-    """The state dict in a file of torch.save, without the prefix "module."; nothing in it is executed. Raises WeightsError."""
+    """The state dict in a file of torch.save, without the prefix "module."; nothing is executed.
+
+    Raises WeightsError.
+    """
     import torch
 
     try:
@@ -33,7 +37,9 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
         with path.open("rb") as file:
             if file.read(4) == b"PK\x03\x04":
                 _no_bomb(path)
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old formats
+            found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as e:
         raise WeightsError(f"{path}: cannot be read: {e.strerror}") from None
     except (*_FAULTS, RuntimeError):

@@ -1,0 +1,96 @@
+"""What every network of pixcli.nets.NETWORKS must hold; a new one is covered by its entry in cases.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pixcli.nets import NETWORKS, build
+from tests.nets.cases import CASES, PARAMETERS, Case
+
+each_network = pytest.mark.parametrize("name", NETWORKS)
+
+
+def made(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    return build(name, CASES[name].arguments).eval()
+
+
+def run(net: nn.Module, case: Case, x: Tensor) -> Tensor:
+    answer: Tensor = net(x, case.scale) if case.scale else net(x)
+    return answer
+
+
+def test_every_network_has_a_case() -> None:
+    assert set(CASES) == set(NETWORKS)
+
+
+@pytest.mark.parametrize(("name", "arguments", "count"), PARAMETERS)
+def test_parameter_count_is_the_published_one(name: str, arguments: dict[str, Any], count: int) -> None:
+    with torch.device("meta"):
+        net = build(name, arguments)
+    assert sum(p.numel() for p in net.parameters()) == count
+
+
+@each_network
+def test_output_has_the_promised_shape_on_odd_sizes(name: str) -> None:
+    case, net = CASES[name], made(name)
+    m = case.multiple
+    for h, w in ((1, 1), (13, 7)) if m == 1 else ((m, m), (3 * m, m)):
+        with torch.inference_mode():
+            y = run(net, case, torch.rand(2, case.channels, h, w))
+        assert y.shape == (2, case.out, h * case.grows, w * case.grows)
+
+
+@each_network
+def test_reach_is_as_far_as_a_pixel_depends_on_others(name: str) -> None:
+    case, net = CASES[name], made(name)
+    if case.reach is None:
+        assert getattr(net, "reach", None) is None
+        pytest.skip("looks at the whole picture")
+    middle, scale = case.reach + 2, int(case.grows)
+    x = torch.rand(1, 3, 2 * middle + 1, 2 * middle + 1, requires_grad=True)
+    block = slice(middle * scale, (middle + 1) * scale)
+    run(net, case, x)[..., block, block].abs().sum().backward()
+    assert x.grad is not None
+    seen = x.grad[0].abs().sum(0).nonzero()  # (pixels, 2)
+    measured = int((seen - middle).abs().max())
+    assert getattr(net, "reach", case.reach) == case.reach
+    assert measured <= case.reach <= measured + 1
+
+
+@each_network
+def test_bf16_autocast_stays_close_to_fp32(name: str) -> None:
+    case, net = CASES[name], made(name)
+    x = torch.rand(1, case.channels, *(2 * max(case.multiple, 4),) * 2)
+    with torch.inference_mode():
+        exact = run(net, case, x)
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = run(net, case, x).float()
+    assert (rough - exact).square().mean() < 0.05**2 * exact.square().mean()
+
+
+@each_network
+def test_overfits_a_tiny_batch(name: str) -> None:
+    case, net = CASES[name], made(name).train()
+    side = 2 * max(case.multiple, 4)
+    x = torch.rand(2, 1, side, side).expand(2, case.channels, side, side)
+    cells = int(side * case.grows)
+    classes = torch.tensor([7, 2])[:, None, None].expand(2, cells, cells)
+    picture = F.interpolate(0.8 * x + 0.1, size=(cells, cells)) if case.out == 3 else None
+    optimiser = torch.optim.Adam(net.parameters(), case.rate)
+    losses: list[float] = []
+    for _ in range(40):
+        y = run(net, case, x)
+        loss = F.cross_entropy(y, classes) if picture is None else F.mse_loss(y, picture)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+        if losses[-1] < 0.6 * losses[0]:
+            break
+    assert losses[-1] < 0.6 * losses[0], losses
