@@ -5,6 +5,7 @@ class rebalancing.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,17 +137,13 @@ class Colorize(Recipe):
         """Root mean square ab error as a share of grey's, and shares of chroma and variety, of the plain
         mean over bins, at 160 px.
         """
-        centres = bins()
         rows = []
+        device = next(net.parameters()).device
         for store in self.held:
             for i in range(0, len(store), max(1, len(store) // 40)):
                 lightness, ab = lab_view(store[i], 160)
-                logits = net(lightness[None].to(next(net.parameters()).device)).float().cpu()
-                guess = (
-                    torch.einsum("nkhw,kc->nchw", logits.softmax(1), centres)[0]
-                    if logits.shape[1] > 2
-                    else logits[0] * 110
-                )
+                logits = net(lightness[None].to(device)).float().cpu()[0]
+                guess = mean_colour(logits, 1.0) if len(logits) > 2 else logits * 110
                 truth = F.interpolate(ab[None], size=guess.shape[1:], mode="area")[0]
                 rows.append([_rms(guess - truth), _rms(truth), *_spread(guess), *_spread(truth)])
         error, grey, chroma, variety, chroma0, variety0 = np.mean(rows, 0)
@@ -158,33 +155,32 @@ class Colorize(Recipe):
         }
 
     def calibrate(self, net: nn.Module) -> dict[str, float]:
-        """Half of the rebalancing is taken back (the shift of the logits lies in the last bias); then the temperature and saturation with the least ab error on pictures held back, among those that keep
+        """Half of the rebalancing is taken back (a shift of the logits, laid into the last bias). Then the
+        temperature and saturation with the least ab error on pictures held back, among those that keep
         CHROMA of their chroma and VARIETY of their variety.
         """
+        bias = net.get_parameter("head.bias")
         with torch.no_grad():
-            bias = net.get_parameter("head.bias")
             bias -= (1 - KEPT) * self.weights.log().to(bias.device)
+        answers = list(self._answers(net))
+        wanted = np.array((CHROMA, VARIETY)) * np.mean([_spread(truth) for _, truth in answers], 0)
         best = (float("inf"), 0.0, 0.0)
         for temperature in TEMPERATURES:
-            guesses, truths = self._guesses(net, temperature)
-            spread = np.mean([_spread(g) for g in guesses], 0) / np.mean([_spread(t) for t in truths], 0)
-            saturation = max(CHROMA / spread[0], VARIETY / spread[1])
-            error = np.mean([_rms(g * saturation - t) for g, t in zip(guesses, truths, strict=True)])
-            best = min(best, (float(error), temperature, round(float(saturation), 2)))
+            guesses = [mean_colour(logits, temperature) for logits, _ in answers]
+            saturation = float((wanted / np.mean([_spread(g) for g in guesses], 0)).max())
+            errors = [_rms(g * saturation - truth) for g, (_, truth) in zip(guesses, answers, strict=True)]
+            best = min(best, (float(np.mean(errors)), temperature, round(saturation, 2)))
         return {"temperature": best[1], "saturation": best[2]}
 
-    def _guesses(self, net: nn.Module, temperature: float) -> tuple[list[Tensor], list[Tensor]]:
-        """ab of the network and of the truth (2, h, w), of pictures held back that are larger than thumbnails."""
-        guesses, truths = [], []
-        with torch.inference_mode():
-            for store in self.held[1:]:
-                for i in range(len(store)):
-                    lightness, ab = lab_view(store[i], LiteColour.side)
-                    logits = net(lightness[None].to(next(net.parameters()).device)).float().cpu()
-                    share = (logits / temperature).softmax(1)
-                    guesses.append(torch.einsum("nkhw,kc->nchw", share, bins())[0])
-                    truths.append(F.interpolate(ab[None], size=logits.shape[2:], mode="area")[0])
-        return guesses, truths
+    def _answers(self, net: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits (313, h, w) and true ab (2, h, w) of pictures held back that are larger than thumbnails."""
+        device = next(net.parameters()).device
+        for store in self.held[1:]:
+            for i in range(len(store)):
+                lightness, ab = lab_view(store[i], LiteColour.side)
+                with torch.inference_mode():
+                    logits = net(lightness[None].to(device)).float().cpu()[0]
+                yield logits, F.interpolate(ab[None], size=logits.shape[1:], mode="area")[0]
 
     def _rebalancing(self) -> Tensor:
         """w over the 313 bins: 1 / ((1 - λ) p + λ / Q), scaled so that Σ p w = 1; p from the training
@@ -225,6 +221,11 @@ def lab_view(picture: np.ndarray[Any, Any], side: int) -> tuple[Tensor, Tensor]:
     rgb = F.interpolate(rgb, size=size, mode="bilinear", antialias=True).clamp(0, 1)
     lightness, ab = rgb_to_lab(rgb[0])
     return lightness / 100, ab
+
+
+def mean_colour(logits: Tensor, temperature: float) -> Tensor:
+    """Annealed mean over the bins: (313, h, w) → ab (2, h, w)."""
+    return torch.einsum("khw,kc->chw", (logits / temperature).softmax(0), bins())
 
 
 def _rms(ab: Tensor) -> float:
