@@ -1,7 +1,8 @@
 """Files ↔ Picture and film, and all that must not get lost on the way.
 
-The names below are imported on first use: `import pixcli.media` costs nothing, and stills do not load the film library.
-No module here may have the name of one of these functions, for importing it would hide the function.
+The names below are imported on first use: `import pixcli.media` costs nothing, and stills do not load the
+film library. No module here may have the name of one of these functions, for importing it would hide the
+function.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pixcli.media.film import FilmReader, FilmWriter
+    from pixcli.media.formats import plan_format
     from pixcli.media.kind import format_of_suffix, kind_of
     from pixcli.media.picture import Picture, Ride
-    from pixcli.media.picture_read import frame_count, frames, read
-    from pixcli.media.picture_write import encode, plan_format, write, write_frames
+    from pixcli.media.picture_read import frame_count, frames, read, size_of
+    from pixcli.media.picture_write import encode, write, write_frames
 
 _HOMES = {
     "FilmReader": "film",
@@ -26,8 +28,9 @@ _HOMES = {
     "frame_count": "picture_read",
     "frames": "picture_read",
     "kind_of": "kind",
-    "plan_format": "picture_write",
+    "plan_format": "formats",
     "read": "picture_read",
+    "size_of": "picture_read",
     "write": "picture_write",
     "write_frames": "picture_write",
 }
@@ -43,6 +46,7 @@ __all__ = [
     "kind_of",
     "plan_format",
     "read",
+    "size_of",
     "write",
     "write_frames",
 ]

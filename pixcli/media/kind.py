@@ -23,9 +23,13 @@ SUFFIXES = {
     "PPM": ".ppm",
 }
 _OTHER_SUFFIXES = {
-    ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".apng": "PNG", ".tiff": "TIFF", ".j2k": "JPEG2000", ".jpx": "JPEG2000",
-    ".jpf": "JPEG2000", ".pgm": "PPM", ".pbm": "PPM", ".pnm": "PPM", ".pam": "PPM", ".pfm": "PPM", ".dib": "BMP",
-}  # fmt: skip
+    "JPEG": (".jpeg", ".jpe", ".jfif"),
+    "PNG": (".apng",),
+    "TIFF": (".tiff",),
+    "JPEG2000": (".j2k", ".jpx", ".jpf"),
+    "PPM": (".pgm", ".pbm", ".pnm", ".pam", ".pfm"),
+    "BMP": (".dib",),
+}
 
 # Pictures that people have but that cannot be decoded: an error line is better than silence.
 UNREADABLE = {
@@ -60,20 +64,22 @@ def format_of_suffix(suffix: str) -> str | None:
     """The written format of a suffix or name as people type it (".jpg", "jpg", "JPEG"), or None."""
     name = suffix.lower().removeprefix(".")
     for known, tail in SUFFIXES.items():
-        if name in (known.lower(), tail[1:]):
+        if name in (known.lower(), tail[1:]) or f".{name}" in _OTHER_SUFFIXES.get(known, ()):
             return known
-    return _OTHER_SUFFIXES.get(f".{name}")
+    return None
 
 
 def written_as(name: str) -> str:
-    """The format in which a picture that came as `name` is written: its own, or PNG where that cannot hold photographs."""
+    """The format in which a picture that came as `name` is written: its own, or PNG where that cannot hold
+    photographs."""
     return "PNG" if name == "GIF" or name not in SUFFIXES else name
 
 
 def sniff(head: bytes, tail: bytes = b"", suffix: str = "") -> str | None:
     """The format of a picture by its first HEAD bytes (Pillow's spelling, or a key of UNREADABLE), or None.
 
-    TGA has no signature: its footer (in `tail`, the file's last 26 bytes) or a sane header under the suffix .tga counts.
+    TGA has no signature: its footer (in `tail`, the file's last 26 bytes) or a sane header under the suffix
+    .tga counts.
     """
     if head[:3] == b"\xff\xd8\xff":
         return "JPEG"

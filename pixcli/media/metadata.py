@@ -24,7 +24,7 @@ class _Entry(NamedTuple):
     at: int  # offset of the 12-byte entry
     tag: int
     type: int
-    count: int
+    values: int  # how many
     value: int  # the first value when it is a single SHORT or LONG, else an offset
 
 
@@ -116,7 +116,7 @@ def exif_for(raw: bytes | None, width: int, height: int) -> bytes | None:
             if entry.tag == EXIF_IFD:
                 entries += block.entries(entry.value)
         for entry in entries:
-            if entry.tag in _SIZES and entry.type in (_SHORT, _LONG) and entry.count == 1:
+            if entry.tag in _SIZES and entry.type in (_SHORT, _LONG) and entry.values == 1:
                 block.put(entry, (width, height)[_SIZES[entry.tag]])
     except ValueError:
         return raw
@@ -143,7 +143,7 @@ def upright_xmp(raw: bytes | str | None) -> bytes | None:
 
 
 def icc_space(icc: bytes | None) -> str | None:
-    """The colour space of a profile as its header says: "RGB", "GRAY", "CMYK", "Lab"; None when it is none."""
+    """The colour space that a profile's header says: "RGB", "GRAY", "CMYK", "Lab"; None when it is no profile."""
     if icc is None or len(icc) < 132 or icc[36:40] != b"acsp":
         return None
     return icc[16:20].decode("latin-1").strip()

@@ -1,13 +1,13 @@
 """Files and bytes to Pictures: one still, or every frame of an animation or page of a TIFF.
 
-Whatever a decoder raises on one file becomes one InputError. Sizes are checked by the header, before anything is decoded.
+Whatever a decoder raises on one file becomes one InputError. Sizes are checked by the header, before anything
+is decoded.
 """
 
 from __future__ import annotations
 
 import io
 import stat
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,25 +19,21 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from pixcli.errors import InputError
-from pixcli.media import png, pnm, tiff
-from pixcli.media.colour import ink_to_srgb, lab_to_srgb, usable
+from pixcli.media import pillow, png, pnm, tiff
+from pixcli.media.colour import usable
 from pixcli.media.kind import HEAD, UNREADABLE, looks_like, peek, sniff
-from pixcli.media.metadata import dpi_of, has_resolution, upright_exif, upright_xmp
+from pixcli.media.metadata import upright_exif, upright_xmp
 from pixcli.media.picture import Array, Picture, Ride
 
-# Pillow warns of odd metadata; what matters is raised, and under -W error a warning would refuse a good picture.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-
 MAX_PIXELS = 300_000_000
-_PILLOW = {"JPEG", "GIF", "WEBP", "AVIF", "BMP", "ICO", "TGA", "QOI", "DDS", "PNG", "JPEG2000"}
 _ANIMATED = {"GIF", "WEBP", "AVIF", "PNG"}
-_STRIP_BYTES = 1 << 20
 
 
 def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """The picture in a file or in bytes: the first frame of an animation, the first page of a TIFF.
 
-    `ride.save["frames"]` is there when there are more. Raises InputError, in one line, for whatever cannot be read whole.
+    `ride.save["frames"]` is there when there are more. Raises InputError, in one line, for whatever cannot be
+    read whole.
     """
     with _opened(source, max_pixels) as (name, file), _faults(name):
         return next(_decoded(name, file, max_pixels, all_frames=False))
@@ -46,10 +42,26 @@ def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture
 def frames(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Picture]:
     """Every frame or page in order, at least one, decoded one at a time.
 
-    Frames of animations have `ride.save["duration"]` (ms) and ["loop"] (0 = for ever; absent = once). Raises InputError.
+    Frames of animations have `ride.save["duration"]` (ms) and ["loop"] (0 = for ever; absent = once). Raises
+    InputError.
     """
     with _opened(source, max_pixels) as (name, file), _faults(name):
         yield from _decoded(name, file, max_pixels, all_frames=True)
+
+
+def size_of(source: str | Path | bytes) -> tuple[int, int]:
+    """Width and height as stored (not yet upright), by the header alone. Raises InputError."""
+    with _opened(source, MAX_PIXELS) as (name, file), _faults(name):
+        if name == "PNG":
+            head = file.read(24)
+            return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
+        if name == "PPM":
+            return pnm.header(file.read(4096))[:2]
+        if name == "TIFF":
+            with tifffile.TiffFile(file) as found:
+                return int(found.pages.first.imagewidth), int(found.pages.first.imagelength)
+        with pillow.opened(name, file, 1 << 62) as im:
+            return int(im.width), int(im.height)
 
 
 def frame_count(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> int:
@@ -58,7 +70,10 @@ def frame_count(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> 
         if name == "TIFF":
             with tifffile.TiffFile(file) as found:
                 return len(tiff.pages(found))
-        return _count(_pillow(name, file, max_pixels)) if name in _ANIMATED else 1
+        if name not in _ANIMATED:
+            return 1
+        with pillow.opened(name, file, max_pixels) as im:
+            return pillow.count(im)
 
 
 @contextmanager
@@ -100,6 +115,8 @@ def _faults(name: str) -> Iterator[None]:
         raise
     except MemoryError:
         raise InputError(f"{name}: not enough memory to decode it") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{name} of more than 178,956,970 pixels: Pillow refuses it") from None
     except UnidentifiedImageError:
         raise InputError(f"damaged {name}") from None
     except EOFError:
@@ -110,32 +127,23 @@ def _faults(name: str) -> Iterator[None]:
         raise InputError(f"truncated {name}" if truncated else f"{name} cannot be decoded: {words[0]}") from e
 
 
-def _room(width: int, height: int, max_pixels: int) -> None:
-    if width < 1 or height < 1:
-        raise InputError("a picture without pixels")
-    if width * height > max_pixels:
-        raise InputError(
-            f"{width} × {height} is over the limit of {max_pixels:,} pixels", "--max-pixels raises it"
-        )
-
-
 def _decoded(name: str, file: IO[bytes], max_pixels: int, *, all_frames: bool) -> Iterator[Picture]:
     if name == "TIFF":
         yield from _tiff(file, max_pixels, all_frames)
     elif name == "PNG":
         data = file.read()
         found = png.parse(data)
-        _room(found.width, found.height, max_pixels)
+        pillow.check_size(found.width, found.height, max_pixels)
         if found.frames > 1:
             yield from _animated(name, io.BytesIO(data), max_pixels, all_frames, found)
         else:
-            values, alpha = _split(png.pixels(data, found))
+            values, alpha = pillow.split(png.pixels(data, found))
             yield _finish(values, alpha, _png_ride(found), found.exif)
     elif name == "PPM":
         data = file.read()
         width, height, channels, _, _ = pnm.header(data)
-        _room(width, height, max_pixels)
-        values, alpha = _split(pnm.pixels(data))
+        pillow.check_size(width, height, max_pixels)
+        values, alpha = pillow.split(pnm.pixels(data))
         yield _finish(values, alpha, {"format": name, "mode": pnm.mode(data, channels)}, None)
     elif name == "JPEG2000":
         yield _jpeg2000(file, max_pixels)
@@ -143,19 +151,11 @@ def _decoded(name: str, file: IO[bytes], max_pixels: int, *, all_frames: bool) -
         yield from _animated(name, file, max_pixels, all_frames, None)
 
 
-def _split(values: Array) -> tuple[Array, Array | None]:
-    """(H, W[, 1..4]) into colour (H, W, 1 or 3) and alpha; views, no copies."""
-    if values.ndim == 2:
-        return values[..., None], None
-    if values.shape[2] in (2, 4):
-        return values[..., :-1], values[..., -1]
-    return values, None
-
-
 def _finish(
     values: Array, alpha: Array | None, ride: dict[str, Any], exif: bytes | None, turn: int | None = None
 ) -> Picture:
-    """The Picture of decoded samples: upright, finite, its profile and metadata true. turn: the orientation when EXIF does not say."""
+    """The Picture of decoded samples: upright, finite, its profile and metadata true. turn: the orientation
+    when EXIF does not say."""
     save: dict[str, Any] = ride.setdefault("save", {})
     lost: list[str] = list(save.pop("lost", ()))
     block, orientation = upright_exif(exif)
@@ -217,7 +217,7 @@ def _tiff(file: IO[bytes], max_pixels: int, all_frames: bool) -> Iterator[Pictur
         exif = tiff.exif(file)
         for number, page in enumerate(pages[: None if all_frames else 1]):
             page = page.aspage()
-            _room(page.imagewidth, page.imagelength, max_pixels)
+            pillow.check_size(page.imagewidth, page.imagelength, max_pixels)
             tiff.check(page, size)
             values, alpha, lost = tiff.pixels(page)
             xmp = page.tags.valueof(700)
@@ -244,7 +244,7 @@ def _mode(values: Array, alpha: Array | None) -> str:
 
 
 def _jpeg2000(file: IO[bytes], max_pixels: int) -> Picture:
-    with _pillow("JPEG2000", file, max_pixels) as im:
+    with pillow.opened("JPEG2000", file, max_pixels) as im:
         info, mode = dict(im.info), im.mode
     file.seek(0)
     data = file.read()
@@ -254,44 +254,27 @@ def _jpeg2000(file: IO[bytes], max_pixels: int) -> Picture:
     if (
         values.dtype not in (np.uint8, np.uint16)
         or values.ndim not in (2, 3)
-        or values.ndim == 3
-        and values.shape[2] > 4
+        or (values.ndim == 3 and values.shape[2] > 4)
     ):
         raise InputError(f"JPEG2000 of {values.dtype} samples")
     if bits not in (8, 16):
         values = pnm.scaled(values, (1 << bits) - 1)
-    colour, alpha = _split(values)
+    colour, alpha = pillow.split(values)
     return _finish(colour, alpha, {"format": "JPEG2000", "mode": mode, "icc": info.get("icc_profile")}, None)
-
-
-def _pillow(name: str, file: IO[bytes], max_pixels: int) -> Any:
-    """The file opened by Pillow's reader of this one format; Image.open would try others and has a pixel limit of its own."""
-    if name not in Image.OPEN:
-        Image.init()
-    if name not in Image.OPEN:
-        raise InputError(f"{name} cannot be read by this Pillow", "pip install --upgrade pillow")
-    file.seek(0)
-    im = Image.OPEN[name][0](file, "")
-    _room(im.width, im.height, max_pixels)
-    return im
-
-
-def _count(im: Any) -> int:
-    return int(getattr(im, "n_frames", 1)) if im.format != "MPO" else 1
 
 
 def _animated(
     name: str, file: IO[bytes], max_pixels: int, all_frames: bool, found: png.Png | None
 ) -> Iterator[Picture]:
-    with _pillow(name, file, max_pixels) as im:
-        count = _count(im) if name in _ANIMATED else 1
+    with pillow.opened(name, file, max_pixels) as im:
+        count = pillow.count(im) if name in _ANIMATED else 1
         for number in range(count if all_frames else 1):
             if number:
                 im.seek(number)
-            values, alpha, lost = _samples(im)
+            values, alpha, lost = pillow.samples(im)
             if count > 1 and alpha is not None and name == "WEBP" and alpha.min() == 255:
                 alpha = None  # animated WebP always comes with alpha
-            ride = _pillow_ride(im, name, file) if found is None else _png_ride(found)
+            ride = pillow.ride_of(im, name, file) if found is None else _png_ride(found)
             save = ride["save"]
             save["lost"] = (*save.get("lost", ()), *lost)
             if found is not None and found.bits == 16:
@@ -301,96 +284,3 @@ def _animated(
                 save |= {key: im.info[key] for key in ("loop", "default_image") if key in im.info}
             exif = im.info.get("exif") if found is None else found.exif
             yield _finish(values, alpha, ride, exif if number == 0 else None)
-
-
-def _pillow_ride(im: Any, name: str, file: IO[bytes]) -> dict[str, Any]:
-    info, save = im.info, {}
-    if name == "JPEG":
-        save = _jpeg_hints(im)
-    elif name == "WEBP":
-        save = {"lossless": _webp_lossless(file)}
-    dpi = dpi_of(info.get("dpi"))
-    if name == "JPEG" and not info.get("jfif_unit") and not has_resolution(info.get("exif")):
-        dpi = None  # Pillow says 72 where the file says nothing
-    comment = info.get("comment")
-    return {
-        "format": name,
-        "mode": im.mode,
-        "icc": info.get("icc_profile"),
-        "xmp": info.get("xmp"),
-        "dpi": dpi,
-        "comment": comment.encode() if isinstance(comment, str) else comment,
-        "save": save,
-    }
-
-
-def _jpeg_hints(im: Any) -> dict[str, Any]:
-    """Tables by number, subsampling as people write it, progressive, the raw IPTC segments."""
-    hints: dict[str, Any] = {
-        "qtables": dict(im.quantization),
-        "progressive": bool(im.info.get("progressive")),
-    }
-    if len(im.layer) == 3:
-        (_, h, v, _), (_, ch, cv, _) = im.layer[:2]
-        hints["subsampling"] = {
-            (1, 1): "4:4:4",
-            (2, 1): "4:2:2",
-            (2, 2): "4:2:0",
-            (4, 1): "4:1:1",
-            (1, 2): "4:4:0",
-        }.get((h // ch, v // cv), "4:4:4")
-    iptc = [body for marker, body in im.applist if marker == "APP13"]
-    if iptc:
-        hints["app13"] = iptc
-    if im.format == "MPO":
-        hints["lost"] = ("further pictures (MPO)",)
-    return hints
-
-
-def _webp_lossless(file: IO[bytes]) -> bool:
-    """Whether the first picture in a WebP is VP8L."""
-    at = file.tell()
-    file.seek(0)
-    head = file.read(1 << 20)
-    file.seek(at)
-    lossy, lossless = head.find(b"VP8 "), head.find(b"VP8L")
-    return lossless >= 0 and (lossy < 0 or lossless < lossy)
-
-
-def _samples(im: Any) -> tuple[Array, Array | None, tuple[str, ...]]:
-    """Pillow's picture as colour, alpha and what was lost, in the smallest mode that holds it."""
-    im.load()
-    mode, lost = im.mode, ()
-    if mode in ("CMYK", "LAB"):
-        values = _array(im, 4 if mode == "CMYK" else 3)
-        if mode == "CMYK":
-            return ink_to_srgb(values, im.info.get("icc_profile")), None, ("cmyk",)
-        return lab_to_srgb(values), None, ("lab",)
-    if mode.startswith("I;16"):
-        return np.array(im, dtype=np.uint16)[..., None], None, lost
-    if mode == "F":
-        return np.array(im, dtype=np.float32)[..., None], None, lost
-    if mode == "I":
-        raise InputError("samples of 32 bits")
-    if mode == "1":
-        im = im.convert("L")
-    elif "transparency" in im.info and mode in ("P", "L", "RGB"):
-        im = im.convert("LA" if mode == "L" else "RGBA")
-    elif mode == "P":
-        colours = im.getpalette("RGB") or []
-        gray = colours[0::3] == colours[1::3] == colours[2::3]
-        im = im.convert("L" if gray else "RGB")
-    elif mode not in ("L", "LA", "RGB", "RGBA"):
-        im = im.convert("RGBA" if mode in ("PA", "RGBa") else "LA" if mode == "La" else "RGB")
-    colour, alpha = _split(_array(im, len(im.getbands())))
-    return colour, alpha, lost
-
-
-def _array(im: Any, channels: int) -> Array:
-    """A writable (H, W, C) copy, made in strips: Pillow's own way needs the picture twice more."""
-    out = np.empty((im.height, im.width, channels), np.uint8)
-    step = max(1, _STRIP_BYTES // (im.width * channels))
-    for top in range(0, im.height, step):
-        rows = out[top : top + step]
-        rows[...] = np.asarray(im.crop((0, top, im.width, top + len(rows)))).reshape(rows.shape)
-    return out

@@ -1,6 +1,7 @@
 """Pictures to files and bytes, in their own form where that can hold them; what could not be kept is named.
 
-The names of what was lost are short words for the line and the JSON: "icc", "alpha", "16-bit", "float", "exif", "xmp", "dpi", ...
+The names of what was lost are short words for the line and the JSON: "icc", "alpha", "16-bit", "float",
+"exif", "xmp", "dpi", ...
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -18,61 +18,15 @@ import numpy as np
 import tifffile
 from PIL import Image, PngImagePlugin
 
-from pixcli.errors import InputError, PixcliError, UsageError
+from pixcli.errors import InputError, PixcliError
 from pixcli.media import png, pnm, tiff
 from pixcli.media.atomic import atomic
-from pixcli.media.colour import as_float, as_type, is_srgb, to_srgb, usable
-from pixcli.media.kind import format_of_suffix, written_as
-from pixcli.media.metadata import exif_for
+from pixcli.media.colour import as_type
+from pixcli.media.formats import CAN, fitted, known, plan_format
 from pixcli.media.picture import Array, Picture, Ride
 
-
-@dataclass(frozen=True)
-class _Can:
-    """What a format holds. bits: the depths, 32 for float. keeps: fields of Ride. side: the longest in pixels."""
-
-    bits: tuple[int, ...] = (8,)
-    alpha: bool = False
-    keeps: frozenset[str] = frozenset()
-    frames: bool = False
-    side: int = 1 << 31
-
-
-_TAGS = frozenset({"icc", "exif", "xmp"})
-_CAN = {
-    "JPEG": _Can(keeps=_TAGS | {"dpi", "comment"}, side=65_500),
-    "PNG": _Can((8, 16), True, _TAGS | {"dpi", "text", "comment"}, frames=True),
-    "TIFF": _Can((8, 16, 32), True, _TAGS | {"dpi"}, frames=True),
-    "WEBP": _Can(alpha=True, keeps=_TAGS, frames=True, side=16_383),
-    "AVIF": _Can(alpha=True, keeps=_TAGS, frames=True, side=65_536),
-    "JPEG2000": _Can((8, 16), True),
-    "GIF": _Can(alpha=True, keeps=frozenset({"comment"}), frames=True, side=65_535),
-    "BMP": _Can(keeps=frozenset({"dpi"}), side=32_767),
-    "TGA": _Can(alpha=True, side=65_535),
-    "PPM": _Can((8, 16, 32), True),
-}
-_SUBSAMPLING = {
-    "4:4:4": 0,
-    "4:2:2": 1,
-    "4:2:0": 2,
-    "4:1:1": 1,
-    "4:4:0": 0,
-}  # the last two: the next finer that the encoder has
-
-
-def plan_format(picture: Picture, wanted: str | None = None) -> tuple[str, tuple[str, ...]]:
-    """The format that a picture should be written in, and what has to be said of it.
-
-    wanted: a format or suffix that a person asked for: taken, whatever it loses (`write` names that), unless the picture is too
-    large for it. None: the picture's own, or where that cannot hold the pixels (GIF of photographs, 16-bit or alpha into JPEG,
-    formats that are only read) the nearest of PNG and TIFF; then ("format GIF",). Raises UsageError for a format unknown.
-    """
-    own = picture.ride.format
-    name = written_as(own) if wanted is None else _known(wanted)
-    many = picture.ride.save.get("frames", 1) > 1
-    if not _holds(name, picture, strict=wanted is None, many=many):
-        name = next((n for n in ("PNG", "TIFF") if _holds(n, picture, strict=True, many=many)), "TIFF")
-    return name, () if name == (own if wanted is None else _known(wanted)) else (f"format {wanted or own}",)
+# Pillow's numbers; for the last two the next finer that its encoder has
+_SUBSAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2, "4:1:1": 1, "4:4:0": 0}
 
 
 def write(
@@ -85,12 +39,13 @@ def write(
 ) -> tuple[str, ...]:
     """Write a picture, atomically; returns the names of what was lost on the whole way from its file.
 
-    format: a format's name or suffix; None: as the path's suffix says. quality: 1..100 for lossy formats; None keeps the
-    source's own level. compress: 0..9 for PNG and deflated TIFF.
-    Raises OutputError (disk full, read-only, forbidden), InputError when this picture does not fit, UsageError for a format unknown.
+    format: a format's name or suffix; None: as the path's suffix says. quality: 1..100 for lossy formats;
+    None keeps the source's own level. compress: 0..9 for PNG and deflated TIFF.
+    Raises OutputError (disk full, read-only, forbidden), InputError when this picture does not fit,
+    UsageError for a format unknown.
     """
     path = Path(path)
-    name = _known(format or path.suffix)
+    name = known(format or path.suffix)
     with atomic(path) as temp, temp.open("w+b") as file:
         lost = _write(picture, file, name, quality, compress)
     more = picture.ride.save.get("frames", 1) > 1
@@ -102,7 +57,7 @@ def encode(
 ) -> bytes:
     """The bytes that `write` would write; format None: as `plan_format` says."""
     file = io.BytesIO()
-    _write(picture, file, _known(format) if format else plan_format(picture)[0], quality, compress)
+    _write(picture, file, known(format) if format else plan_format(picture)[0], quality, compress)
     return file.getvalue()
 
 
@@ -116,40 +71,18 @@ def write_frames(
 ) -> tuple[str, ...]:
     """Write all frames or pages to one file, with durations and loop of their rides; otherwise as `write`.
 
-    Pages of a TIFF are written as they come; the frames of an animation are held in memory. Equal neighbours may be merged,
-    their durations added. Raises InputError for a format of stills, and whatever `frames` raises.
+    Pages of a TIFF are written as they come; the frames of an animation are held in memory. Equal neighbours
+    may be merged, their durations added. Raises InputError for a format of stills, and whatever `frames`
+    raises.
     """
     path = Path(path)
-    name = _known(format or path.suffix)
-    if not _CAN[name].frames:
+    name = known(format or path.suffix)
+    if not CAN[name].frames:
         raise InputError(f"{name} holds one picture, not several frames")
     with atomic(path) as temp, temp.open("w+b") as file, _faults(name):
         if name == "TIFF":
             return _write_tiff(frames, file, quality, compress)
         return _write_animation(list(frames), file, name, quality, compress)
-
-
-def _known(name: str) -> str:
-    known = format_of_suffix(name)
-    if known is None:
-        raise UsageError(
-            f"{name or 'a name without a suffix'}: no format that can be written",
-            f"one of {', '.join(_CAN).lower()}",
-        )
-    return known
-
-
-def _holds(name: str, picture: Picture, *, strict: bool, many: bool) -> bool:
-    can = _CAN[name]
-    if max(picture.width, picture.height) > can.side:
-        return False
-    bits = picture.pixels.dtype.itemsize * 8
-    deep = (
-        bits in can.bits
-        and (picture.alpha is None or can.alpha)
-        and not (name == "PPM" and bits == 32 and picture.alpha is not None)
-    )
-    return not strict or (deep and (can.frames or not many))
 
 
 @contextmanager
@@ -164,50 +97,6 @@ def _faults(name: str) -> Iterator[None]:
         raise InputError(f"cannot be encoded as {name}: {e}") from e
 
 
-def _fitted(picture: Picture, name: str) -> tuple[Picture, list[str]]:
-    """The picture in a type and space that the format holds, with only such metadata, and what was lost."""
-    can, ride = _CAN[name], picture.ride
-    if max(picture.width, picture.height) > can.side:
-        raise InputError(f"{picture.width} × {picture.height} is too large for {name}", "--format png")
-    lost = list(ride.save.get("lost", ()))
-    pixels, alpha, dtype = picture.pixels, picture.alpha, picture.pixels.dtype
-    icc = ride.icc if ride.icc is None or usable(ride.icc, pixels.shape[2]) else None
-    if ride.icc is not None and icc is None:
-        lost.append("icc")
-    elif icc is not None and "icc" not in can.keeps:
-        if picture.gray or not is_srgb(icc):
-            lost.append("icc")
-            pixels = to_srgb(picture)[..., : pixels.shape[2]]  # without its profile the file has to be sRGB
-        icc = None
-    bits = 8 * dtype.itemsize
-    if bits not in can.bits or (bits == 32 and name == "PPM" and alpha is not None):
-        dtype = np.dtype(np.uint16 if 16 in can.bits else np.uint8)
-        lost.append("16-bit" if bits == 16 else "float")
-    if alpha is not None and not can.alpha:
-        lost.append("alpha")
-        pixels, alpha = _on_white(pixels, alpha), None
-    pixels = as_type(pixels, dtype)
-    alpha = None if alpha is None else as_type(alpha, dtype)
-    kept = {"icc": icc}
-    for field in ("exif", "xmp", "dpi", "comment"):
-        kept[field] = getattr(ride, field) if field in can.keeps else None
-        if getattr(ride, field) and not kept[field]:
-            lost.append(field)
-    if ride.text and "text" not in can.keeps:
-        lost.append("text")
-    if "app13" in ride.save and name != "JPEG" or "tags" in ride.save and name != "TIFF":
-        lost.append("iptc")
-    if any(kind == b"cICP" for kind, _ in ride.save.get("chunks", ())) and name != "PNG":
-        lost.append("cicp")
-    kept["exif"] = exif_for(kept["exif"], picture.width, picture.height)
-    return Picture(pixels, alpha, Ride(ride.format, ride.mode, text=ride.text, save=ride.save, **kept)), lost
-
-
-def _on_white(pixels: Array, alpha: Array) -> Array:
-    cover = as_float(alpha)[..., None]
-    return as_type(as_float(pixels) * cover + (1 - cover), pixels.dtype)
-
-
 def _samples(picture: Picture) -> Array:
     """Colour and alpha in one (H, W, C)."""
     return picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
@@ -219,7 +108,7 @@ def _write(
     with _faults(name):
         if name == "TIFF":
             return _write_tiff([picture], file, quality, compress)
-        picture, lost = _fitted(picture, name)
+        picture, lost = fitted(picture, name)
         values, ride = _samples(picture), picture.ride
         if name == "PNG":
             for piece in png.encode(
@@ -262,13 +151,16 @@ def _options(name: str, ride: Ride, quality: int | None) -> dict[str, Any]:
     }
     options = {key: value for key, value in given.items() if value is not None}
     hints = ride.save
+    if ride.exif is not None:
+        options["exif"] = b"Exif\0\0" + ride.exif
     if name == "JPEG":
         options |= {
             "subsampling": _SUBSAMPLING[hints.get("subsampling", "4:4:4")],
             "progressive": hints.get("progressive", False),
         }
         if "qtables" in hints and quality is None:
-            options["qtables"] = hints["qtables"]
+            # baseline JPEG holds tables up to 255; the few files with larger ones lose nothing that shows
+            options["qtables"] = {n: [min(v, 255) for v in table] for n, table in hints["qtables"].items()}
         else:
             options["quality"] = quality or 95
         if "app13" in hints:
@@ -276,6 +168,8 @@ def _options(name: str, ride: Ride, quality: int | None) -> dict[str, Any]:
     elif name == "WEBP":
         lossless = quality is None and hints.get("lossless", False)
         options |= {"lossless": lossless, "quality": quality or (75 if lossless else 90), "exact": True}
+    elif name == "BMP":
+        options.setdefault("dpi", (0, 0))  # else Pillow says 96
     elif name == "AVIF":
         options |= {"quality": quality or 90, "subsampling": "4:4:4"}
     return options
@@ -299,7 +193,7 @@ def _write_tiff(
     heavy = first.pixels.nbytes * first.ride.save.get("frames", 1) * 2 > 3 << 30
     with tifffile.TiffWriter(file, bigtiff=heavy, byteorder="<") as writer:
         for number, page in enumerate(chain([first], rest)):
-            page, said = _fitted(page, "TIFF")
+            page, said = fitted(page, "TIFF")
             lost += said
             exif = page.ride.exif if number == 0 else exif
             tiff.write_page(
@@ -323,7 +217,7 @@ def _write_animation(
     frames: list[Picture], file: IO[bytes], name: str, quality: int | None, compress: int
 ) -> tuple[str, ...]:
     lost: list[str] = []
-    fitted = []
+    ready = []
     for frame in frames:
         if name == "PNG" and frame.pixels.dtype != np.uint8:
             lost.append("16-bit" if frame.pixels.dtype == np.uint16 else "float")
@@ -331,11 +225,11 @@ def _write_animation(
                 as_type(frame.pixels, np.uint8),
                 None if frame.alpha is None else as_type(frame.alpha, np.uint8),
             )
-        frame, said = _fitted(frame, name)
-        fitted.append(frame)
+        frame, said = fitted(frame, name)
+        ready.append(frame)
         lost += said
-    images = [Image.fromarray(v) for v in _alike(fitted)]
-    ride = fitted[0].ride
+    images = [Image.fromarray(v) for v in _alike(ready)]
+    ride = ready[0].ride
     options = _options(name, ride, quality)
     if name == "PNG":
         options |= {
@@ -349,7 +243,7 @@ def _write_animation(
         options["disposal"] = 2 if images[0].mode == "RGBA" else 1
     if "loop" in ride.save or name != "GIF":
         options["loop"] = ride.save.get("loop", 1)
-    durations = [frame.ride.save.get("duration", 0) for frame in fitted]
+    durations = [frame.ride.save.get("duration", 0) for frame in ready]
     if ride.save.get("default_image") and name == "PNG":
         durations = durations[1:]
     images[0].save(file, name, save_all=True, append_images=images[1:], duration=durations, **options)

@@ -62,7 +62,8 @@ def mode(data: bytes, channels: int) -> str:
 
 
 def pixels(data: bytes) -> Array:
-    """(H, W, C) uint8, uint16 (above 8 bits; scaled so that the largest value is white) or float32. Raises InputError."""
+    """(H, W, C) uint8, uint16 (above 8 bits; scaled so that the largest value is white) or float32. Raises
+    InputError."""
     width, height, channels, largest, at = header(data)
     kind, shape = data[:2], (height, width, channels)
     if kind in (b"PF", b"Pf"):
@@ -106,7 +107,8 @@ def _ascii(text: bytes, bits: bool, shape: tuple[int, int, int]) -> Array:
 
 
 def encode(values: Array) -> tuple[bytes, bytes]:
-    """Header and samples for (H, W, C) of uint8, uint16 (PGM, PPM, or PAM for C = 2, 4) or float32 (PFM, C = 1, 3)."""
+    """Header and samples for (H, W, C) of uint8, uint16 (PGM, PPM, or PAM for C = 2, 4) or float32 (PFM, C =
+    1, 3)."""
     height, width, channels = values.shape
     if values.dtype == np.float32:
         head = f"{'PF' if channels == 3 else 'Pf'}\n{width} {height}\n-1.0\n"
@@ -114,7 +116,8 @@ def encode(values: Array) -> tuple[bytes, bytes]:
     largest = int(np.iinfo(values.dtype).max)
     if channels in (2, 4):
         kind = "RGB_ALPHA" if channels == 4 else "GRAYSCALE_ALPHA"
-        head = f"P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH {channels}\nMAXVAL {largest}\nTUPLTYPE {kind}\nENDHDR\n"
+        size = f"WIDTH {width}\nHEIGHT {height}\nDEPTH {channels}\nMAXVAL {largest}"
+        head = f"P7\n{size}\nTUPLTYPE {kind}\nENDHDR\n"
     else:
         head = f"{'P6' if channels == 3 else 'P5'}\n{width} {height}\n{largest}\n"
     return head.encode(), values.astype(values.dtype.newbyteorder(">"), copy=False).tobytes()

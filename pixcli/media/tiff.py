@@ -17,7 +17,8 @@ from pixcli.media import pnm
 from pixcli.media.colour import ink_to_srgb, lab_to_srgb
 from pixcli.media.picture import Array
 
-# The library tells of oddities by logging; what matters is raised, so silence where the program has no log of its own.
+# The library tells of oddities by logging; what matters is raised, so silence where the program has no log of
+# its own.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _WORDS = (270, 271, 272, 305, 306, 315, 33432)  # description, maker, model, software, date, artist, copyright
@@ -48,7 +49,8 @@ def check(page: Any, size: int) -> None:
 
 
 def pixels(page: Any) -> tuple[Array, Array | None, tuple[str, ...]]:
-    """Colour (H, W, 1 or 3), straight alpha (H, W) or None, and what was lost. Raises InputError or what tifffile raises."""
+    """Colour (H, W, 1 or 3), straight alpha (H, W) or None, and what was lost. Raises InputError or what
+    tifffile raises."""
     values = page.asarray()
     if page.axes == "YX":
         values = values[..., None]
@@ -146,6 +148,8 @@ def save_hints(page: Any) -> dict[str, Any]:
     hints: dict[str, Any] = {"compression": page.compression.name, "predictor": int(page.predictor) > 1}
     if page.is_tiled:
         hints["tile"] = (page.tilelength, page.tilewidth)
+    if page.photometric.name == "YCBCR":
+        hints["subsampling"] = tuple(page.tags.valueof(530, (2, 2)))
     if riding:
         hints["tags"] = [(t.code, int(t.dtype), t.count, t.value, True) for t in riding]
     return hints
@@ -191,14 +195,14 @@ def write_page(
     if name in ("ADOBE_DEFLATE", "DEFLATE"):
         how["compressionargs"] = {"level": max(1, compress)}
     elif name == "JPEG":
-        how["compressionargs"] = {"level": quality or 90}
+        how |= {"compressionargs": {"level": quality or 95}, "subsampling": hints.get("subsampling", (1, 1))}
     if name in _PREDICTABLE and hints.get("predictor", True):
         how["predictor"] = True
     gray = values.shape[2] <= 2
     tags = [] if xmp is None else [(700, 1, len(xmp), xmp, True)]
     writer.write(
         values[..., 0] if values.shape[2] == 1 else values,
-        photometric="minisblack" if gray else "rgb",
+        photometric="minisblack" if gray else "ycbcr" if name == "JPEG" else "rgb",
         planarconfig="contig" if values.shape[2] > 1 else None,
         extrasamples=["unassalpha"] if alpha else None,
         iccprofile=icc,
@@ -213,7 +217,7 @@ def write_page(
 
 
 def _exif_tags(block: bytes | None) -> list[tuple[int, int, int, Any, bool]]:
-    """The words of an EXIF block as tags of the page, and places for the directories that `add_exif` appends."""
+    """The words of an EXIF block as tags of the page, and places for what `add_exif` appends."""
     tags: list[tuple[int, int, int, Any, bool]] = []
     found = _parsed(block)
     for tag in _WORDS:
@@ -240,7 +244,7 @@ def add_exif(file: IO[bytes], block: bytes | None) -> None:
             continue
         file.seek(0)
         with tifffile.TiffFile(file) as tiff:
-            place = tiff.pages[0].tags[tag].valueoffset
+            place = tiff.pages.first.tags[tag].valueoffset
         end = file.seek(0, io.SEEK_END)
         end += file.write(b"\0" * (end % 2))
         directory = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
