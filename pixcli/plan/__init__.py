@@ -18,8 +18,8 @@ from pixcli.plan.decide import ON_EXIST, Rules, decide
 from pixcli.plan.discover import KindOf, discover
 from pixcli.plan.job import STREAM, Found, Job, Problem, shown
 from pixcli.plan.ledger import Ledger
+from pixcli.plan.ledger_file import Row, key_of, place_of, rows
 from pixcli.plan.naming import SuffixOf, name_outputs
-from pixcli.plan.rows import Row, key_of, place_of, rows
 
 __all__ = ["STREAM", "Found", "Job", "Ledger", "Plan", "Problem", "Row", "key_of", "make", "rows", "shown"]
 

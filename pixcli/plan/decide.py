@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixcli.plan.job import STREAM, Action, Found, shown
+from pixcli.plan.ledger_file import Made, Row
 from pixcli.plan.naming import too_long
-from pixcli.plan.rows import Made, Row
 
 ON_EXIST = ("skip", "overwrite", "error")
 

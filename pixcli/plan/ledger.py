@@ -21,11 +21,12 @@ from types import TracebackType
 
 from pixcli.plan import alive
 from pixcli.plan.job import STREAM, Job
-from pixcli.plan.rows import (
+from pixcli.plan.ledger_file import (
     COLUMNS,
     FILE,
     FOLDER,
     SCHEMA,
+    VERSION,
     Row,
     as_row,
     check,
@@ -69,8 +70,8 @@ class Ledger:
                 check(self._db, self.path)
                 if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                     raise sqlite3.DatabaseError("database disk image is malformed")
-                with self._change():
-                    pass  # a read-only file system says so now
+                with self._change():  # a read-only file says so now, and only when written to
+                    self._db.execute(f"PRAGMA user_version = {VERSION}")
             except BaseException:
                 self._db.close()
                 raise
