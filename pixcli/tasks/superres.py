@@ -112,7 +112,8 @@ class SuperRes(PictureTask):
         picture, (height, width) = context.picture, context.size_hw
         if picture.gray:
             answer = mean(answer)
-        pixels = from_srgb(resize(answer, height, width).permute(1, 2, 0).numpy(), picture)
+        rgb = np.ascontiguousarray(resize(answer, height, width).permute(1, 2, 0).numpy())
+        pixels = from_srgb(rgb, picture)
         alpha = None
         if picture.alpha is not None:
             alpha = resize(torch.from_numpy(np.ascontiguousarray(picture.alpha[None])), height, width)[
