@@ -161,11 +161,11 @@ def pairs(out: Path, truth: Path) -> list[tuple[Path, Path]]:
 def bicubic(picture: Pixels, height: int, width: int) -> Pixels:
     """The picture resized as by MATLAB's imresize (to 0.002 dB on Set5): a = -0.5, antialiased."""
     import torch
-    from torch.nn.functional import interpolate
 
-    x = torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, 0)[None].double()
-    y = interpolate(x, (height, width), mode="bicubic", antialias=True)
-    return y.round().clamp(0, 255).to(torch.uint8)[0].movedim(0, -1).numpy()
+    from pixcli.infer.resize import resize
+
+    x = torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, 0)
+    return resize(x, height, width).movedim(0, -1).numpy()
 
 
 def _open(files: Sequence[tuple[Path, Path]]) -> Iterator[tuple[measures.Array, measures.Array]]:

@@ -67,7 +67,7 @@ class Ready:
 def ready(card: Card, device: str, exact: str | None = None, **options: Any) -> Ready:
     """The card's task as the engine makes it. exact: a precision instead of the one chosen."""
     where = choose(device)
-    kind = exact or precision.choose("auto", where, card.bf16).name
+    kind = exact or precision.choose("auto", where.torch, card.bf16).name
     task = TASKS[card.task](**options)
     task.attach(load(card), lambda net, footprint: Runner(net, footprint, where.torch, kind))
     return Ready(task, card, where.torch, kind)

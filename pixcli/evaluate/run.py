@@ -1,0 +1,129 @@
+"""One evaluation: pictures degraded into files, sent through the engine, measured from what it wrote."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pixcli.engine import Event, Item, Settings, attach, run
+from pixcli.errors import DeviceError, InputError, OutputError
+from pixcli.evaluate import datasets, measures
+from pixcli.evaluate.protocols import Files, Protocol, Row, protocol
+from pixcli.media import kind_of
+from pixcli.models import find, load
+from pixcli.plan import make
+from pixcli.tasks import TASKS, Task
+
+ROUND = 4  # digits of the figures that go into cards
+
+
+@dataclass(frozen=True)
+class Table:
+    """What came out. rows: one a picture, {"picture": stem, measure: number, …}; mean: over the rows.
+
+    Baselines stand beside as measures of their own: bicubic_psnr, ab_rmse_gray, ab_rmse_set_tint. figure:
+    the measure that counts most. command: what to type for the same again.
+    """
+
+    task: str
+    dataset: str
+    model: str
+    protocol: str
+    figure: str
+    rows: tuple[Row, ...]
+    mean: dict[str, float]
+    command: str
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it in plain types."""
+        return asdict(self)
+
+    def measures(self) -> tuple[dict[str, Any], ...]:
+        """The means as rows of a card: {"set", "measure", "value", "protocol", "command"}."""
+        about = {"set": self.dataset, "protocol": self.protocol, "command": self.command}
+        return tuple({"measure": k, "value": round(v, ROUND), **about} for k, v in self.mean.items())
+
+
+def evaluate(
+    task: str,
+    dataset: str | Path,
+    *,
+    model: str | None = None,
+    keep: Path | None = None,
+    settings: Settings | None = None,
+    **options: Any,
+) -> Table:
+    """Measure a task's model on a test set.
+
+    task: "superres" or "colorize". dataset: a name of datasets.SETS or a folder of 8-bit pictures. model:
+    as for the command; None takes the default. keep: a new or empty folder to leave input/, output/ and
+    truth/ in. options: scale and channel ("y", "rgb", "gray") for superres, and any of the task's own.
+
+    Raises UsageError for what does not fit together, WeightsError and DeviceError as the command does,
+    InputError as soon as one picture fails: a mean over the rest would mislead.
+    """
+    asked = {k: options.pop(k) for k in ("scale", "channel") if k in options}
+    rules = protocol(task, **asked)
+    work = TASKS[task](**rules.options, **options)
+    card = find(model or work.default, task)
+    settings = settings or Settings()
+    device = attach(work, load(card), settings)
+    pictures = datasets.find(dataset)
+    with tempfile.TemporaryDirectory(prefix="pixcli-eval-") as temporary:
+        folder = keep or Path(temporary)
+        if folder.exists() and any(folder.iterdir()):
+            raise OutputError(f"{folder} is not empty", "give a new folder to --keep")
+        files = _degraded(rules, pictures.pictures, folder)
+        _through_engine(work, folder, settings, device)
+        rows = rules.rows(files)
+    return Table(
+        task=task,
+        dataset=pictures.name,
+        model=card.name,
+        protocol=rules.text,
+        figure=rules.figure,
+        rows=tuple(rows),
+        mean=measures.means(rows),
+        command=_command(task, dataset, model or card.name, asked | options),
+    )
+
+
+def _degraded(rules: Protocol, pictures: Sequence[Path], folder: Path) -> list[Files]:
+    """The files of a run: what is given and the truth are written, the output is only named."""
+    for name in ("input", "output", "truth"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    files = []
+    for path in pictures:
+        given, out, truth = (folder / name / f"{path.stem}.png" for name in ("input", "output", "truth"))
+        pixels = rules.truth(datasets.read(path))
+        Image.fromarray(pixels).save(truth, compress_level=1)
+        Image.fromarray(rules.degrade(pixels)).save(given, compress_level=1)
+        files.append(Files(given, out, truth))
+    return files
+
+
+def _through_engine(work: Task, folder: Path, settings: Settings, device: str) -> None:
+    """input/ → output/, as the command does it."""
+    failed: list[Item] = []
+
+    def listen(event: Event) -> None:
+        if event.item is not None and event.item.status != "done":
+            failed.append(event.item)
+
+    plan = make([folder / "input"], folder / "output", task=work.name, kind_of=kind_of)
+    summary = run(work, plan, settings, [listen], device=device)
+    if summary.exit_code > 128:
+        raise KeyboardInterrupt
+    if failed:
+        kind = {"device": DeviceError, "output": OutputError}.get(failed[0].error, InputError)
+        raise kind(f"{failed[0].input}: {failed[0].text}")
+
+
+def _command(task: str, dataset: str | Path, model: str, options: dict[str, Any]) -> str:
+    given = [f"--{k.replace('_', '-')} {v}" for k, v in options.items() if v is not None]
+    return " ".join(["pixcli eval", task, str(dataset), *given, f"--model {model}"])
