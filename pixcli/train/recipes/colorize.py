@@ -161,7 +161,7 @@ class Colorize(Recipe):
         """
         bias = net.get_parameter("head.bias")
         with torch.no_grad():
-            bias -= (1 - KEPT) * self.weights.log().to(bias.device)
+            bias.sub_((1 - KEPT) * self.weights.log().to(bias.device))
         answers = list(self._answers(net))
         wanted = np.array((CHROMA, VARIETY)) * np.mean([_spread(truth) for _, truth in answers], 0)
         best = (float("inf"), 0.0, 0.0)

@@ -51,10 +51,14 @@ class SuperRes(Recipe):
         high = torch.empty(size, 3, side, side, dtype=torch.uint8)
         for i in range(size):
             high[i] = self._crop(side, rng)
-        low = reduce(high.float() / 255, scale)
+        low = self.degrade(high.float() / 255, scale, rng)
         m, n = MARGIN, MARGIN * scale
         high = high[..., n:-n, n:-n]
         return {"low": low[..., m:-m, m:-m], "high": high, "scale": torch.tensor(scale)}
+
+    def degrade(self, high: Tensor, scale: int, rng: np.random.Generator) -> Tensor:
+        """(N, 3, scale h, scale w) → (N, 3, h, w), both in [0, 1]."""
+        return reduce(high, scale)
 
     def _crop(self, side: int, rng: np.random.Generator) -> Tensor:
         best = None
