@@ -1,0 +1,66 @@
+"""Write what is generated: the tables of README.md, from the cards.
+
+python docs/generate.py          write
+python docs/generate.py --check  exit 1 when something is out of date
+"""
+
+import sys
+from pathlib import Path
+
+from pixcli.models import Card, catalogue
+from pixcli.tasks import TASKS
+
+README = Path(__file__).parent.parent / "README.md"
+# what a row of a card's measures is called in the table; all others stay in the card
+SHOWN = {"psnr": "{:.2f} dB", "ab_rmse": "ab error {:.1f}"}
+
+
+def tasks() -> str:
+    lines = ["| task | what it does | options of its own |", "|---|---|---|"]
+    for name, task in TASKS.items():
+        options = ", ".join(f"`--{o.replace('_', '-')}`" for o in task.options())
+        lines.append(f"| `{name}` | {task.title} | {options} |")
+    return "\n".join(lines)
+
+
+def models() -> str:
+    lines = ["| model | task | parameters | file | measured |", "|---|---|---|---|---|"]
+    for card in sorted(catalogue(), key=lambda c: (c.task, not c.default, c.name)):
+        size = card.path.stat().st_size / 1e6
+        name = f"`{card.name}`" + (" (default)" if card.default else "")
+        lines.append(
+            f"| {name}: {card.title} | {card.task} | {card.parameters / 1e6:.2f} M | {size:.1f} MB | {measured(card)} |"
+        )
+    return "\n".join(lines)
+
+
+def measured(card: Card) -> str:
+    """The chief figures in one cell: "set5 x2 37.9 dB, x3 …"."""
+    cells = []
+    for row in card.measures:
+        if row["measure"] in SHOWN:
+            what = str(row["protocol"]).split(",")[0] if card.task == "superres" else ""
+            cells.append(" ".join(filter(None, (row["set"], what, SHOWN[row["measure"]].format(row["value"])))))
+    return ", ".join(cells) or "see card"
+
+
+def replaced(text: str) -> str:
+    """The text with each block between `<!-- name -->` and `<!-- /name -->` made anew."""
+    for name, block in (("tasks", tasks()), ("models", models())):
+        head, mark, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, tail = rest.partition(f"<!-- /{name} -->")
+        assert mark and end, f"README.md has no block {name}"
+        text = f"{head}{mark}{block}\n{end}{tail}"
+    return text
+
+
+def main() -> None:
+    old = README.read_text(encoding="utf-8")
+    new = replaced(old)
+    if "--check" in sys.argv[1:]:
+        sys.exit(old != new and "README.md is out of date: run python docs/generate.py")
+    README.write_text(new, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
