@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 _CPU_BYTES = 512 << 20  # in one tile's activations, so that 100 megapixels in and out fit into 3 GB
 _CARD_PIXELS = 4 << 20  # keep a card busy; more at once only delays the first answer
-_CACHE_BYTES = 28 << 20
+_CACHE_BYTES = 20 << 20  # of 32 MB, which other programs share
 
 
 @dataclass(frozen=True)
