@@ -17,9 +17,7 @@ from pixcli.models.check import fit, read_header, read_safetensors, require, sam
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-ARGUMENT_LIMIT = (
-    4096  # no layer of ours is wider or deeper; more would fill the memory before it is found to be wrong
-)
+ARGUMENT_LIMIT = 4096  # no layer of ours is wider, no network deeper
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,7 @@ def load(card: Card) -> Model:
             raise WeightsError(f"{card.path}: is not the file that its card describes", "the sha256 differs")
     net = blank(card)
     fit(tensors, net, card.path)
-    net.eval().requires_grad_(False)
-    return Model(card, fold(net).requires_grad_(False))
+    return Model(card, fold(net.eval()).requires_grad_(False))
 
 
 def blank(card: Card, device: str = "cpu") -> nn.Module:

@@ -74,7 +74,9 @@ def test_bf16_autocast_stays_close_to_fp32(name: str) -> None:
     assert (rough - exact).square().mean() < 0.05**2 * exact.square().mean()
 
 
-@each_network
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if CASES[n].heavy else n for n in CASES]
+)
 def test_overfits_a_tiny_batch(name: str) -> None:
     case, net = CASES[name], made(name).train()
     side = 2 * max(case.multiple, 4)
