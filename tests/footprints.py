@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 
 def reach_of(net: nn.Module, footprint: Footprint, channels: int = 3) -> int:
-    """The network's true reach in pixels; of what lies beyond the declared one only the first pixels are seen.
+    """The network's true reach in pixels; beyond the declared one only the first pixels are seen.
 
     One input pixel is made NaN, and every output that looks at it becomes NaN, however small its weight. (A
     change would fade below rounding long before the border of a deep network's reach.) Raises AssertionError
