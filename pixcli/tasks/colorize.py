@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pixcli.models import Model
     from pixcli.tasks.base import MakeRunner
 
-STRIP = 1 << 20  # pixels brought to full size at once: memory stays flat however large the picture
+STRIP = 1 << 14
 RADIUS, EPS = 4, 2e-3  # of the guided filter at the working size; lightness in 0..1
 LONGEST = 4  # times the working side: what a panorama's longer side is limited to
 STEADY, STILL, CUT = (
@@ -62,16 +62,17 @@ class Colorize(PictureTask):
         self.runner = run(annealed_mean(model.net, self.values["temperature"] or 0.38), model.card.footprint)
 
     def prepare(self, picture: Picture) -> Sample:
+        import numpy as np
         import torch
 
         from pixcli.infer.lab import lightness_of
         from pixcli.infer.resize import resize
         from pixcli.media.colour import to_srgb
 
-        rgb = to_srgb(picture)
+        rgb = np.require(to_srgb(picture), requirements=["W"])
         size = working_size(picture.height, picture.width, self.side, self.multiple)
-        small = resize(torch.from_numpy(rgb).permute(2, 0, 1).contiguous(), *size).float() / peak(rgb)
-        lightness = lightness_of(small.clamp(0, 1)) / 100
+        seen = torch.from_numpy(rgb[..., :1] if picture.gray else rgb).permute(2, 0, 1).contiguous()
+        lightness = lightness_of((resize(seen, *size).float() / peak(rgb)).clamp(0, 1)) / 100
         return Sample(lightness, Context(picture, rgb, lightness), torch.float32)
 
     def follow(self, memory: Any, sample: Sample, answer: Tensor) -> tuple[Tensor, Any]:
@@ -106,15 +107,18 @@ class Colorize(PictureTask):
         saturation = 1.0 if self.values["saturation"] is None else self.values["saturation"]
         model = coefficients(context.lightness, ab * (saturation * strength), RADIUS, EPS)
         out = np.empty((height, width, 3), rgb.dtype)
+        gray = context.picture.gray and rgb.dtype != np.float32
+        if gray:
+            table = lightness_of(torch.arange(peak(rgb) + 1)[None, None] / peak(rgb))[0, 0].numpy()
         step = max(1, STRIP // width)
         for top in range(0, height, step):
             bottom = min(height, top + step)
-            own = torch.from_numpy(rgb[top:bottom]).permute(2, 0, 1).float() / peak(rgb)
-            lightness = lightness_of(own[:1] if context.picture.gray else own)
+            own = rgb[top:bottom]
+            lightness = torch.from_numpy(table[own[..., 0]])[None] if gray else lightness_of(planes(own))
             gain, offset = rows(model, top, bottom, height, width).chunk(2)
             ab = torch.addcmul(offset, gain, lightness / 100)
             if strength < 1:
-                ab = ab + (1 - strength) * rgb_to_lab(own)[1]
+                ab = ab + (1 - strength) * rgb_to_lab(planes(own))[1]
             coloured = colour(lightness, ab).permute(1, 2, 0)
             if rgb.dtype != np.float32:
                 coloured = (coloured * peak(rgb)).round_()
@@ -126,6 +130,13 @@ class Colorize(PictureTask):
 def peak(rgb: Array) -> float:
     """The value of white in an array of this type."""
     return {"uint8": 255.0, "uint16": 65535.0}.get(rgb.dtype.name, 1.0)
+
+
+def planes(rgb: Array) -> Tensor:
+    """(H, W, 3) → (3, H, W) float32 in 0..1."""
+    import torch
+
+    return torch.from_numpy(rgb).permute(2, 0, 1).float() / peak(rgb)
 
 
 def working_size(height: int, width: int, side: int, multiple: int) -> tuple[int, int]:
