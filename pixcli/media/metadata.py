@@ -143,7 +143,7 @@ def upright_xmp(raw: bytes | str | None) -> bytes | None:
 
 
 def icc_space(icc: bytes | None) -> str | None:
-    """The colour space that a profile's header says: "RGB", "GRAY", "CMYK", "Lab"; None when it is no profile."""
+    """The colour space in a profile's header: "RGB", "GRAY", "CMYK", "Lab"; None when it is no profile."""
     if icc is None or len(icc) < 132 or icc[36:40] != b"acsp":
         return None
     return icc[16:20].decode("latin-1").strip()

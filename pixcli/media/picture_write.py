@@ -208,7 +208,9 @@ def _write_tiff(
                 quality=quality,
                 compress=compress,
             )
-    if exif is not None:
+    if exif is not None and heavy:
+        lost.append("exif")  # a BigTIFF keeps the words alone
+    elif exif is not None:
         tiff.add_exif(file, exif)
     return tuple(dict.fromkeys(lost))
 

@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import IO, Any
 
 import numpy as np
-import tifffile
 from PIL import Image, TiffImagePlugin
 
 from pixcli.errors import InputError
@@ -195,63 +194,79 @@ def write_page(
     if name in ("ADOBE_DEFLATE", "DEFLATE"):
         how["compressionargs"] = {"level": max(1, compress)}
     elif name == "JPEG":
-        how |= {"compressionargs": {"level": quality or 95}, "subsampling": hints.get("subsampling", (1, 1))}
+        how["compressionargs"] = {"level": quality or 95}
+        how["subsampling"] = hints.get("subsampling", (1, 1)) if values.shape[2] == 3 else None
     if name in _PREDICTABLE and hints.get("predictor", True):
         how["predictor"] = True
     gray = values.shape[2] <= 2
     tags = [] if xmp is None else [(700, 1, len(xmp), xmp, True)]
     writer.write(
         values[..., 0] if values.shape[2] == 1 else values,
-        photometric="minisblack" if gray else "ycbcr" if name == "JPEG" else "rgb",
+        photometric="minisblack" if gray else "rgb",
         planarconfig="contig" if values.shape[2] > 1 else None,
         extrasamples=["unassalpha"] if alpha else None,
         iccprofile=icc,
         resolution=dpi,
         resolutionunit="inch" if dpi else None,
         tile=hints.get("tile"),
-        extratags=[*tags, *hints.get("tags", ()), *_exif_tags(exif)],
+        extratags=[*tags, *hints.get("tags", ()), *_word_tags(exif)],
         metadata=None,
         software=False,
         **how,
     )
 
 
-def _exif_tags(block: bytes | None) -> list[tuple[int, int, int, Any, bool]]:
-    """The words of an EXIF block as tags of the page, and places for what `add_exif` appends."""
-    tags: list[tuple[int, int, int, Any, bool]] = []
+def _word_tags(block: bytes | None) -> list[tuple[int, int, int, Any, bool]]:
+    """The words of an EXIF block as tags of the page."""
     found = _parsed(block)
-    for tag in _WORDS:
-        if isinstance(found.get(tag), str):
-            word = str(found[tag]).encode("utf-8", "replace") + b"\0"
-            tags.append((tag, 2, len(word), word, True))
-    return tags + [(tag, 4, 1, 0, True) for tag in (_EXIF_IFD, _GPS_IFD) if found.get_ifd(tag)]
+    words = [(tag, str(found[tag]).encode("utf-8", "replace") + b"\0") for tag in _WORDS if found.get(tag)]
+    return [(tag, 2, len(word), word, True) for tag, word in words]
 
 
 def _parsed(block: bytes | None) -> Image.Exif:
     found = Image.Exif()
     if block is not None:
-        with suppress(Exception):
+        with suppress(Exception):  # metadata never costs a picture
             found.load(b"Exif\0\0" + block)
     return found
 
 
-def add_exif(file: IO[bytes], block: bytes | None) -> None:
-    """Append the EXIF and GPS directories to a TIFF just written, and point the first page's tags to them."""
-    found = _parsed(block)
+def add_exif(file: IO[bytes], block: bytes) -> None:
+    """Give the first page of a classic little-endian TIFF the EXIF and GPS directories of a block.
+
+    They are appended, and behind them the page's own directory with the two pointers added; the header then
+    points there.
+    """
+    parsed = _parsed(block)
+    pointers = []
     for tag in (_EXIF_IFD, _GPS_IFD):
-        inner = found.get_ifd(tag)
+        inner = parsed.get_ifd(tag)
         if not inner:
             continue
-        file.seek(0)
-        with tifffile.TiffFile(file) as tiff:
-            place = tiff.pages.first.tags[tag].valueoffset
-        end = file.seek(0, io.SEEK_END)
-        end += file.write(b"\0" * (end % 2))
         directory = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
         for key, value in inner.items():
             if not isinstance(value, dict):
                 directory[key] = value
-        file.write(directory.tobytes(end))
-        file.seek(place)
-        file.write(struct.pack("<I", end))
-    file.seek(0, io.SEEK_END)
+        at = _even_end(file)
+        file.write(directory.tobytes(at))
+        pointers.append(struct.pack("<HHII", tag, 4, 1, at))
+    if not pointers:
+        return
+    file.seek(4)
+    file.seek(struct.unpack("<I", file.read(4))[0])
+    count = struct.unpack("<H", file.read(2))[0]
+    body, link = file.read(12 * count), file.read(4)
+    entries = sorted([*(body[n : n + 12] for n in range(0, len(body), 12)), *pointers], key=_tag_of)
+    at = _even_end(file)
+    file.write(struct.pack("<H", len(entries)) + b"".join(entries) + link)
+    file.seek(4)
+    file.write(struct.pack("<I", at))
+
+
+def _tag_of(entry: bytes) -> int:
+    return int.from_bytes(entry[:2], "little")
+
+
+def _even_end(file: IO[bytes]) -> int:
+    end = file.seek(0, io.SEEK_END)
+    return end + file.write(b"\0" * (end % 2))
