@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+import pixcli
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -34,14 +38,12 @@ def start() -> Any:
     """start(*arguments): the stand-in's command as a process of its own, killed after the test if it still
     runs."""
     started: list[subprocess.Popen[str]] = []
+    root = str(Path(pixcli.__file__).parents[1])
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
 
     def begin(*arguments: object) -> subprocess.Popen[str]:
         line = [sys.executable, str(Path(__file__).with_name("standin.py")), *map(str, arguments)]
-        started.append(
-            subprocess.Popen(
-                line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-        )
+        started.append(subprocess.Popen(line, env=env, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True))
         return started[-1]
 
     yield begin
