@@ -18,7 +18,8 @@ LARGEST_PSNR = 100.0  # dB, for equal pictures: infinity would spoil every mean
 
 def luma(rgb: Array) -> Array:
     """(H, W): BT.601 studio-range luma, 16..235, MATLAB's rgb2ycbcr as super-resolution papers use it."""
-    return np.round(16 + rgb @ np.array([65.481, 128.553, 24.966]) / 255, 6)
+    weighted: Array = rgb @ np.array([65.481, 128.553, 24.966])
+    return np.round(16 + weighted / 255, 6)
 
 
 def crop(picture: Array, border: int) -> Array:

@@ -174,8 +174,11 @@ def _open(files: Sequence[tuple[Path, Path]]) -> Iterator[tuple[measures.Array, 
 
 
 def _fidelity(kind: str, out: NDArray[Any], truth: NDArray[Any], border: int) -> dict[str, float]:
-    seen = {"y": measures.luma, "rgb": np.float64, "gray": _gray}[kind]
-    return measures.fidelity(seen(out), seen(truth), border)
+    if kind == "y":
+        return measures.fidelity(measures.luma(out), measures.luma(truth), border)
+    if kind == "gray":
+        return measures.fidelity(_gray(out), _gray(truth), border)
+    return measures.fidelity(out.astype(np.float64), truth.astype(np.float64), border)
 
 
 def _gray(rgb: NDArray[Any]) -> measures.Array:

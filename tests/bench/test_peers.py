@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from timing import TINY, as_picture, by_turns, default, photograph, ready, tell
 
+from pixcli.engine import Settings
 from pixcli.evaluate import evaluate
 from pixcli.models import find
 
@@ -31,7 +32,7 @@ def test_superres_against_pan(scale: int, device: str) -> None:
     best = by_turns({k: v.infer(picture) for k, v in nets.items()})
     for dataset in ["set5"] if TINY else ["set5", "set14"]:
         table = {
-            k: evaluate("superres", dataset, model=m, scale=scale)
+            k: evaluate("superres", dataset, model=m, scale=scale, settings=Settings(device=device))
             for k, m in (("ours", ours.name), ("pan", str(file)))
         }
         tell(

@@ -115,4 +115,4 @@ def photographs(folder: Path, count: int, width: int, height: int, gray: bool = 
 
 
 def as_picture(image: Image.Image) -> Picture:
-    return Picture(np.asarray(image))
+    return Picture(np.array(image))

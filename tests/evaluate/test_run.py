@@ -90,3 +90,23 @@ def test_kept_folder_must_be_new(table: Table, weights: str, pictures: Path, tmp
 def test_options_of_no_task_are_refused(weights: str, pictures: Path) -> None:
     with pytest.raises(UsageError):
         evaluate("superres", pictures, model=weights, scale=2, colour="no")
+
+
+def test_colorize_is_given_gray_and_measured_by_ab(pictures: Path, tmp_path: Path) -> None:
+    arguments = {"channels": 8, "bins": 0}
+    card = Card(
+        name="tiny",
+        task="colorize",
+        network="lite-colour",
+        path=tmp_path / "tiny.safetensors",
+        arguments=arguments,
+        footprint=Footprint(reach=None, multiple=32, side=64),
+    )
+    save(card.path, build("lite-colour", arguments), card)
+    table = evaluate("colorize", pictures, model=str(card.path), keep=tmp_path / "kept")
+    assert Image.open(tmp_path / "kept" / "input" / "a.png").mode == "L"
+    assert table.mean["ab_rmse_gray"] > table.mean["ab_rmse_own_tint"] > 0
+    assert table.mean["chroma_share"] == pytest.approx(table.mean["chroma"] / table.mean["chroma_truth"])
+    assert table.mean["lightness_diff"] < 1
+    gray = table.rows[-1]
+    assert gray["ab_rmse_gray"] == pytest.approx(0, abs=0.01)
