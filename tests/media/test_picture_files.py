@@ -1,15 +1,15 @@
 """Whole files: what goes in comes out, for every format that is written."""
 
-import io
+import os
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image
 
-from pixcli.errors import InputError, UsageError
+from pixcli.errors import InputError, OutputError, UsageError
 from pixcli.media import (
     Picture,
     Ride,
@@ -24,29 +24,11 @@ from pixcli.media import (
     write_frames,
 )
 from pixcli.media.kind import SUFFIXES
+from tests.media.scenes import same, scene, stored
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::UserWarning:PIL"
 )  # as the module itself asks; pytest resets it
-PEAK = {np.uint8: 255, np.uint16: 65535, np.float32: 1.0}
-
-
-def scene(
-    height: int = 13, width: int = 17, channels: int = 3, dtype: type = np.uint8, alpha: bool = False
-) -> Picture:
-    """Ramps and noise, so that a flip, a swap of channels or a cut to 8 bits shows."""
-    draw = np.random.default_rng(7)
-    values = draw.random((height, width, channels + alpha)) * np.linspace(0.2, 1, width)[:, None]
-    values = values.astype(np.float32) if dtype is np.float32 else (values * PEAK[dtype]).astype(dtype)
-    return Picture(values[..., :channels], values[..., channels] if alpha else None)
-
-
-def same(a: Picture, b: Picture) -> None:
-    np.testing.assert_array_equal(a.pixels, b.pixels)
-    assert a.pixels.dtype == b.pixels.dtype
-    assert (a.alpha is None) == (b.alpha is None)
-    if a.alpha is not None:
-        np.testing.assert_array_equal(a.alpha, b.alpha)
 
 
 @pytest.mark.parametrize("alpha", [False, True])
@@ -103,12 +85,6 @@ def interlaced(values: np.ndarray) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def stored(im: Image.Image, name: str, **options) -> bytes:
-    file = io.BytesIO()
-    im.save(file, name, **options)
-    return file.getvalue()
-
-
 def test_one_bit_and_palettes_become_the_smallest_mode():
     bits = Image.fromarray(scene(channels=1).pixels[..., 0] > 99)
     assert read(stored(bits, "PNG")).pixels.shape == (13, 17, 1)
@@ -149,133 +125,6 @@ def test_premultiplied_alpha_becomes_straight(tmp_path):
     picture = read(tmp_path / "a.tif")
     assert (picture.pixels == 128).all()
     assert (picture.alpha == 128).all()
-
-
-def test_jpeg_keeps_tables_subsampling_and_form():
-    source = stored(
-        Image.fromarray(scene(64, 64).pixels), "JPEG", quality=63, subsampling="4:2:2", progressive=True
-    )
-    out = Image.open(io.BytesIO(encode(read(source))))
-    assert out.quantization == Image.open(io.BytesIO(source)).quantization
-    assert out.info.get("progressive")
-    assert read(encode(read(source))).ride.save["subsampling"] == "4:2:2"
-    finer = read(encode(read(source), quality=95)).ride.save["qtables"]
-    assert max(finer[0]) < max(read(source).ride.save["qtables"][0])
-
-
-@pytest.mark.parametrize("compression", ["none", "lzw", "packbits", "deflate", "zstd"])
-def test_tiff_compression_stays(tmp_path, compression):
-    tifffile.imwrite(tmp_path / "a.tif", scene(32, 32).pixels, photometric="rgb", compression=compression)
-    before = read(tmp_path / "a.tif")
-    write(before, tmp_path / "b.tif")
-    after = read(tmp_path / "b.tif")
-    same(before, after)
-    assert after.ride.save == before.ride.save
-
-
-@pytest.mark.parametrize("lossless", [False, True])
-def test_webp_stays_lossless_or_lossy(lossless):
-    source = stored(Image.fromarray(scene(32, 32).pixels), "WEBP", lossless=lossless)
-    assert read(source).ride.save["lossless"] is lossless
-    assert read(encode(read(source))).ride.save["lossless"] is lossless
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".avif"])
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_applied_once(tmp_path, suffix, orientation):
-    from PIL import ImageOps
-
-    values = np.zeros((16, 32, 3), np.uint8)
-    values[:8, :16, 0] = values[:8, 16:, 1] = values[8:, :16, 2] = 255
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    if suffix == ".tif":
-        tifffile.imwrite(
-            tmp_path / "a.tif", values, photometric="rgb", extratags=[(274, 3, 1, orientation, True)]
-        )
-    else:
-        exact = {
-            ".jpg": {"quality": 100, "subsampling": 0},
-            ".webp": {"lossless": True},
-            ".avif": {"quality": 100},
-        }
-        Image.fromarray(values).save(tmp_path / f"a{suffix}", exif=exif, **exact.get(suffix, {}))
-    plain = Image.fromarray(values)
-    plain.getexif()[0x0112] = orientation
-    upright = np.asarray(ImageOps.exif_transpose(plain))
-    first = read(tmp_path / f"a{suffix}")
-    assert first.pixels.shape == upright.shape
-    inner = np.s_[4::8, 4::8]  # away from the edges, which lossy formats blur
-    np.testing.assert_allclose(first.pixels[inner].astype(int), upright[inner], atol=20)
-    write(first, tmp_path / f"b{suffix}")
-    np.testing.assert_allclose(
-        read(tmp_path / f"b{suffix}").pixels[inner].astype(int), upright[inner], atol=20
-    )
-
-
-def test_what_rides_along_comes_out(tmp_path):
-    exif = Image.Exif()
-    exif[0x010F] = "Maker"
-    exif.get_ifd(0x8769)[0xA002] = 99
-    icc = display_p3()
-    ride = Ride(icc=icc, exif=exif.tobytes()[6:], xmp=b"<x:xmpmeta/>", dpi=(240.0, 240.0), comment=b"hello")
-    picture = Picture(scene(16, 16).pixels, None, ride)
-    keeps = {".jpg": "icc exif xmp dpi comment", ".png": "icc exif xmp dpi", ".tif": "icc exif xmp dpi"}
-    keeps |= {".webp": "icc exif xmp", ".avif": "icc exif xmp"}
-    for suffix, fields in keeps.items():
-        lost = write(picture, tmp_path / f"a{suffix}")
-        back = read(tmp_path / f"a{suffix}").ride
-        for field in fields.split():
-            assert getattr(back, field), (suffix, field)
-        assert back.icc == icc
-        assert back.xmp == ride.xmp
-        assert set(lost) == {"dpi", "comment"} - set(fields.split()) - (
-            {"comment"} if suffix == ".png" else set()
-        )
-        parsed = Image.Exif()
-        parsed.load(b"Exif\0\0" + back.exif)
-        assert parsed[0x010F] == "Maker"
-        assert parsed.get_ifd(0x8769)[0xA002] == 16, "the size in EXIF follows the pixels"
-
-
-def test_png_text_and_colour_chunks_come_out():
-    from PIL.PngImagePlugin import PngInfo
-
-    info = PngInfo()
-    info.add_text("Title", "näive", zip=True)
-    info.add_itxt("Author", "Ωmega")
-    info.add(b"cICP", bytes((9, 16, 0, 1)))
-    source = read(stored(Image.fromarray(scene().pixels), "PNG", pnginfo=info))
-    assert source.ride.text == {"Title": "näive", "Author": "Ωmega"}
-    back = read(encode(source)).ride
-    assert back.text == source.ride.text
-    assert back.save["chunks"] == ((b"cICP", bytes((9, 16, 0, 1))),)
-
-
-def display_p3() -> bytes:
-    import imagecodecs
-
-    primaries = [0.680, 0.320, 1.0, 0.265, 0.690, 1.0, 0.150, 0.060, 1.0]
-    return bytes(
-        imagecodecs.cms_profile("rgb", whitepoint=[0.3127, 0.3290, 1.0], primaries=primaries, gamma=2.2)
-    )
-
-
-def test_cmyk_becomes_srgb_and_says_so(tmp_path):
-    ink = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
-    picture = read(stored(ink, "JPEG"))
-    assert picture.pixels.shape == (8, 8, 3)
-    assert picture.pixels[0, 0, 0] < 20
-    assert picture.pixels[0, 0, 1] > 235
-    assert write(picture, tmp_path / "a.jpg") == ("cmyk",)
-
-
-def test_a_profile_of_another_colour_space_is_left_out():
-    gray = Image.fromarray(scene(channels=1).pixels[..., 0])
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    picture = read(stored(gray, "PNG", icc_profile=srgb))
-    assert picture.ride.icc is None
-    assert "icc (damaged)" in picture.ride.save["lost"]
 
 
 @pytest.mark.parametrize(
@@ -402,3 +251,22 @@ def test_the_content_decides_and_not_the_name(tmp_path):
     path.write_bytes(encode(scene(), "JPEG"))
     assert read(path).ride.format == "JPEG"
     assert kind_of(path) == "picture"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+@pytest.mark.parametrize("name", sorted(SUFFIXES))
+def test_a_full_disk_is_an_output_error_in_every_format(tmp_path, name):
+    import resource
+    import signal
+
+    picture = scene(200, 200)
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, old[1]))
+    try:
+        with pytest.raises(OutputError, match="File too large"):
+            write(picture, tmp_path / "a", format=name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert not list(tmp_path.iterdir())
