@@ -64,4 +64,7 @@ def _card_of(path: Path) -> Card:
         arguments = None
     if not isinstance(arguments, dict):
         raise WeightsError(f"{path}: the metadata's arguments are no JSON object")
-    return describe(path, said["task"], said["network"], arguments)
+    from pixcli.models.blank import blank
+
+    card = Card(path.stem, said["task"], said["network"], path, title=path.name, arguments=arguments)
+    return describe(card, blank(card, header.shapes))

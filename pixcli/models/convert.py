@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixcli.errors import WeightsError
+from pixcli.models.blank import blank
 from pixcli.models.card import Card
 from pixcli.models.check import fit, same_shapes
-from pixcli.models.load import blank, describe, save
+from pixcli.models.load import describe, save
 from pixcli.models.pickles import read_pickle
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,6 @@ class Layout:
     rename: tuple[tuple[str, str], ...] = ()
     drop: str = r"(?!)"
     licence: str = ""
-    settings: dict[str, Any] = field(default_factory=dict)
 
 
 LAYOUTS = (
@@ -86,8 +86,8 @@ def read_published(path: Path, scale: int | None = None) -> tuple[Card, dict[str
             for pattern, ours in layout.rename:
                 key = re.sub(pattern, ours, key)
             tensors[key] = value.float()
-    card = describe(path, layout.task, layout.network, _arguments(path, layout, tensors, scale))
-    return replace(card, title=layout.title, licence=layout.licence), tensors
+    card, net = _variant(Card(path.stem, layout.task, layout.network, path), layout, tensors, scale)
+    return replace(describe(card, net), title=layout.title, licence=layout.licence), tensors
 
 
 def convert(source: Path, target: Path, scale: int | None = None) -> Card:
@@ -96,7 +96,7 @@ def convert(source: Path, target: Path, scale: int | None = None) -> Card:
     Raises WeightsError, and OutputError when the target cannot be written.
     """
     card, tensors = read_published(source, scale)
-    net = blank(card)
+    net = blank(card, {k: v.shape for k, v in tensors.items()})
     fit(tensors, net, source)
     return save(
         target,
@@ -106,23 +106,30 @@ def convert(source: Path, target: Path, scale: int | None = None) -> Card:
     )
 
 
-def _arguments(path: Path, layout: Layout, tensors: dict[str, Tensor], scale: int | None) -> dict[str, Any]:
+def _variant(
+    card: Card, layout: Layout, tensors: dict[str, Tensor], scale: int | None
+) -> tuple[Card, nn.Module]:
+    """The card with those arguments of the layout that fit, and its network."""
     shapes = {k: tuple(v.shape) for k, v in tensors.items()}
-    fitting, why = [], None
+    fitting: list[tuple[Card, nn.Module]] = []
+    why = ""
     for arguments in layout.variants:
+        trial = replace(card, arguments=arguments)
         try:
-            same_shapes(
-                shapes, blank(Card("", layout.task, layout.network, path, arguments=arguments), "meta"), path
-            )
-            fitting.append(arguments)
+            net = blank(trial, shapes)
+            same_shapes(shapes, net, card.path)
         except WeightsError as e:
-            why = why or e
+            why = why or e.what
+        else:
+            fitting.append((trial, net))
     if not fitting:
-        raise WeightsError(f"{path}: looks like {layout.title}, but is not: {why.what if why else ''}")
-    if len(fitting) > 1:
-        in_name = re.search(r"x([234])(?!\d)", path.stem, re.IGNORECASE)
-        wanted = scale or (int(in_name[1]) if in_name else None)
-        fitting = [a for a in fitting if a.get("scale") == wanted]
-    if not fitting or (scale and fitting[0].get("scale", scale) != scale):
-        raise WeightsError(f"{path}: {layout.title}: which scale is it?", "have x2, x3 or x4 in the name")
+        raise WeightsError(f"{card.path}: looks like {layout.title}, but is not: {why}")
+    if len(fitting) > 1 and scale is None:
+        named = re.search(r"x([234])(?!\d)", card.path.stem, re.IGNORECASE)
+        scale = int(named[1]) if named else 0
+    fitting = [f for f in fitting if scale in (None, f[0].arguments.get("scale"))]
+    if not fitting:
+        raise WeightsError(
+            f"{card.path}: {layout.title}: which scale is it?", "the name may say x2, x3 or x4"
+        )
     return fitting[0]

@@ -13,11 +13,10 @@ from pixcli.errors import OutputError, WeightsError
 from pixcli.infer.footprint import Footprint
 from pixcli.models.card import Card, to_toml
 from pixcli.models.check import fit, read_header, read_safetensors, require, same_shapes
+from pixcli.models.pickles import SUFFIXES
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-ARGUMENT_LIMIT = 4096  # no layer of ours is wider, no network deeper
 
 
 @dataclass(frozen=True)
@@ -30,54 +29,24 @@ class Model:
 
 def load(card: Card) -> Model:
     """Raises WeightsError, in one line, for whatever is wrong with the file or with its fit to the card."""
+    from pixcli.models.blank import blank
     from pixcli.models.fold import fold
-    from pixcli.models.pickles import SUFFIXES
 
     if card.path.suffix in SUFFIXES:
         from pixcli.models.convert import read_published
 
         _, tensors = read_published(card.path, card.arguments.get("scale"))
+        net = blank(card, {k: v.shape for k, v in tensors.items()})
     else:
         header = read_header(card.path)
         require(header.metadata, card.path, task=card.task, network=card.network)
-        # on the meta device first: arguments that ask for far more than the file holds cost nothing there
-        same_shapes(header.shapes, blank(card, device="meta"), card.path)
+        net = blank(card, header.shapes)
+        same_shapes(header.shapes, net, card.path)
         tensors, _, data = read_safetensors(card.path)
         if card.sha256 and hashlib.sha256(data).hexdigest() != card.sha256:
             raise WeightsError(f"{card.path}: is not the file that its card describes", "the sha256 differs")
-    net = blank(card)
     fit(tensors, net, card.path)
     return Model(card, fold(net.eval()).requires_grad_(False))
-
-
-def blank(card: Card, device: str = "cpu") -> nn.Module:
-    """The card's network, freshly initialised. Raises WeightsError for an unknown one or wrong arguments."""
-    import torch
-
-    from pixcli.nets import NETWORKS, build
-
-    if card.network not in NETWORKS:
-        raise WeightsError(
-            f"{card.path}: is for a network {card.network!r} that is not known",
-            f"known: {', '.join(NETWORKS)}",
-        )
-    if not all(_modest(v) for v in card.arguments.values()):
-        raise WeightsError(f"{card.path}: asks for a network that is too large: {card.arguments}")
-    try:
-        with torch.device(device):
-            return build(card.network, card.arguments)
-    except (TypeError, ValueError, LookupError, RuntimeError, ArithmeticError) as e:
-        raise WeightsError(
-            f"{card.path}: {card.network} cannot be built with {card.arguments}: {e}"
-        ) from None
-
-
-def _modest(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return len(value) <= 64 and all(map(_modest, value))
-    return isinstance(value, str | bool | None) or (
-        isinstance(value, int | float) and abs(value) <= ARGUMENT_LIMIT
-    )
 
 
 def footprint_of(net: nn.Module) -> Footprint:
@@ -90,14 +59,11 @@ def footprint_of(net: nn.Module) -> Footprint:
     )
 
 
-def describe(path: Path, task: str, network: str, arguments: dict[str, Any]) -> Card:
-    """The card of a file that has none: what the network says of itself. Raises WeightsError."""
-    card = Card(path.stem, task, network, path, arguments=arguments)
-    net = blank(card, device="meta")
+def describe(card: Card, net: nn.Module) -> Card:
+    """The card with what the network says of itself filled in."""
     footprint = footprint_of(net)
     return replace(
         card,
-        title=path.name,
         space=getattr(net, "space", "srgb"),
         footprint=footprint,
         scales=tuple(getattr(net, "scales", (footprint.scale,) if footprint.scale > 1 else ())),
