@@ -25,7 +25,7 @@ class _TooLarge(ValueError):
 class _Budget(TorchFunctionMode):
     """Ends the building once torch.empty, from which all layers are made, has given too many numbers.
 
-    They cost no memory until they are written. (The meta device would do as well, but costs seconds of imports.)
+    They cost no memory until they are written. (The meta device would do, but costs seconds of imports.)
     """
 
     def __init__(self, numbers: int) -> None:
