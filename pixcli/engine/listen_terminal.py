@@ -95,7 +95,8 @@ class People:
         if self.bar is not None and event.input:
             if self.film is None:
                 self.film = _bar(event.total, shown(Path(event.input).name)[-30:], "frame", self.stream)
-            self.film.update(event.done - self.film.n)
+            self.film.n = event.done
+            self.film.refresh()
         elif self.bar is not None:
             self.bar.refresh()
         of = f" of {event.total}" if event.total else ""

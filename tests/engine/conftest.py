@@ -3,26 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
+from folders import draw
 
 import pixcli
-
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
-def draw(path: Path, width: int = 24, height: int = 16, seed: int = 0) -> Path:
-    """A small picture of noise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-    Image.fromarray(pixels).save(path)
-    return path
 
 
 @pytest.fixture

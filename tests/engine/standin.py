@@ -1,5 +1,6 @@
-"""A task without weights, and a small command around the engine: `python standin.py IN... OUT [--slow S]`, as
-a user would run it."""
+"""A task without weights and without torch, and a small command around the engine that a test can interrupt
+and kill: `python standin.py IN... OUT [--slow SECONDS]`.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from pixcli.engine import Event, Settings, Summary, run
 from pixcli.engine.listen_json import Lines
@@ -33,28 +32,28 @@ class Invert(PictureTask):
     def __init__(self, before_infer: Callable[[Sequence[Sample]], None] | None = None) -> None:
         super().__init__()
         self.model = MODEL
-        self.runner: Any = SimpleNamespace(device=torch.device("cpu"))
+        self.runner: Any = SimpleNamespace(device=SimpleNamespace(type="cpu"))
         self.before_infer = before_infer
         self.batches: list[int] = []
         self.followed: list[int] = []
 
     def prepare(self, picture: Any) -> Sample:
-        pixels = np.ascontiguousarray(picture.pixels.transpose(2, 0, 1))
-        return Sample(torch.from_numpy(pixels), picture, torch.uint8)
+        tensor: Any = picture.pixels.transpose(2, 0, 1)
+        return Sample(tensor, picture, tensor.dtype)
 
-    def infer(self, samples: Sequence[Sample]) -> list[Tensor]:
+    def infer(self, samples: Sequence[Sample]) -> list[Any]:
         if self.before_infer is not None:
             self.before_infer(samples)
         self.batches.append(len(samples))
-        return list(255 - torch.stack([s.tensor for s in samples]))
+        return list(255 - np.stack([s.tensor for s in samples]))
 
-    def follow(self, memory: Any, sample: Sample, answer: Tensor) -> tuple[Tensor, Any]:
+    def follow(self, memory: Any, sample: Sample, answer: Any) -> tuple[Any, Any]:
         self.followed.append(memory or 0)
         return answer, (memory or 0) + 1
 
-    def finish(self, answer: Tensor, sample: Sample) -> Result:
+    def finish(self, answer: Any, sample: Sample) -> Result:
         picture = sample.context
-        pixels = np.ascontiguousarray(answer.permute(1, 2, 0).numpy())
+        pixels = np.ascontiguousarray(answer.transpose(1, 2, 0))
         return Result({"": picture.with_pixels(pixels, picture.alpha)})
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import draw
+from folders import draw
 from PIL import Image
 from standin import Invert, do, plan_for
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Start, draw
+from folders import Start, draw
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 

@@ -1,0 +1,135 @@
+"""Films and animations through the engine: every frame, in order, at its time."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from folders import draw, film, scenes, times
+from PIL import Image
+from standin import Invert, do, plan_for
+
+from pixcli.engine import Event, Settings, run
+from pixcli.errors import InputError
+from pixcli.media import FilmReader, frames
+from pixcli.tasks import Sample
+
+
+def item_of(events: Sequence[Event]) -> Any:
+    return next(e.item for e in events if e.item is not None)
+
+
+def test_a_film_keeps_every_frame_and_its_time(tmp_path: Path) -> None:
+    source = film(tmp_path / "in" / "a.mp4")
+    task = Invert()
+    summary, events = do([source], tmp_path / "out", task, workers=3)
+    made = tmp_path / "out" / "a.mp4"
+    assert (summary.done, summary.exit_code, summary.pixels) == (1, 0, 24 * 32 * 24)
+    assert times(made) == times(source)
+    assert len(times(made)) == 24
+    assert task.followed == list(range(24))
+    assert item_of(events).outputs == (str(made),)
+    with FilmReader(made) as reader:
+        for frame, scene in zip(reader, scenes(24), strict=True):
+            assert abs(frame.picture.pixels.mean((0, 1)) - (255.0 - scene.mean((0, 1)))).max() < 12
+    assert do([source], tmp_path / "out")[0].skipped == 1
+
+
+def test_pictures_and_films_share_a_run(tmp_path: Path) -> None:
+    film(tmp_path / "in" / "a.mp4", 6)
+    for n in range(4):
+        draw(tmp_path / "in" / f"{n}.png", seed=n)
+    summary, _ = do([tmp_path / "in"], tmp_path / "out")
+    assert (summary.done, summary.exit_code) == (5, 0)
+
+
+def test_a_damaged_film_gives_what_could_be_decoded_and_counts_as_failed(tmp_path: Path) -> None:
+    source = film(tmp_path / "in" / "a.mkv", 48)
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) * 2 // 3])
+    summary, events = do([source], tmp_path / "out")
+    item = item_of(events)
+    assert (summary.failed, summary.exit_code) == (1, 1)
+    assert item.outputs == (str(tmp_path / "out" / "a.mkv"),)
+    assert 0 < len(times(tmp_path / "out" / "a.mkv")) < 48
+    assert "ends early" in item.text
+
+
+def test_a_frame_that_fails_fails_the_film_and_nothing_is_left(tmp_path: Path) -> None:
+    film(tmp_path / "in" / "a.mp4")
+    seen = 0
+
+    def fail(samples: Sequence[Sample]) -> None:
+        nonlocal seen
+        seen += len(samples)
+        if seen > 10:
+            raise InputError("the network's answer is not finite")
+
+    draw(tmp_path / "in" / "z.mkv.png")
+    summary, _ = do([tmp_path / "in"], tmp_path / "out", Invert(fail), batch=1)
+    assert (summary.done, summary.failed, summary.exit_code) == (1, 1, 1)
+    assert [p.name for p in (tmp_path / "out").iterdir() if p.name != ".pixcli"] == ["z.mkv.png"]
+
+
+def test_a_stop_in_the_middle_of_a_film_leaves_it_for_the_rerun(tmp_path: Path) -> None:
+    source = film(tmp_path / "in" / "a.mp4")
+    plan = plan_for([source], tmp_path / "out")
+    started = threading.Event()
+
+    def interrupt(samples: Sequence[Sample]) -> None:
+        import os
+        import signal
+
+        if not started.is_set():
+            started.set()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with plan.ledger() as ledger:
+        summary = run(Invert(interrupt), plan, Settings(batch=1), [], ledger)
+    assert (summary.left, summary.failed, summary.exit_code) == (1, 0, 130)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [".pixcli"]
+    assert do([source], tmp_path / "out")[0].done == 1
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("a.webp", {"lossless": True}), ("a.png", {}), ("a.tif", {}),
+])  # fmt: skip
+def test_animations_and_pages_are_done_frame_by_frame(
+    tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    images = [Image.fromarray(s) for s in scenes(7)]
+    (tmp_path / "in").mkdir()
+    images[0].save(
+        tmp_path / "in" / name, save_all=True, append_images=images[1:], duration=50, loop=0, **options
+    )
+    task = Invert()
+    summary, _ = do([tmp_path / "in"], tmp_path / "out", task)
+    assert (summary.done, summary.pixels) == (1, 7 * 32 * 24)
+    made = list(frames(tmp_path / "out" / name))
+    assert len(made) == 7
+    assert task.followed == list(range(7))
+    for picture, scene in zip(made, scenes(7), strict=True):
+        assert np.abs(picture.pixels.astype(int) - (255 - scene.astype(int))).max() <= 8
+    assert all(p.ride.save.get("duration", 50) == 50 for p in made)
+
+
+def test_an_animation_in_a_format_of_stills_gives_its_first_frame_and_says_so(tmp_path: Path) -> None:
+    images = [Image.fromarray(s) for s in scenes(3)]
+    (tmp_path / "in").mkdir()
+    images[0].save(tmp_path / "in" / "a.webp", save_all=True, append_images=images[1:], lossless=True)
+    summary, events = do([tmp_path / "in"], tmp_path / "out", plan={"format": "jpg"}, format="jpg")
+    assert summary.done == 1
+    assert "further frames" in item_of(events).lost
+    assert (tmp_path / "out" / "a.jpg").exists()
+
+
+def test_stills_do_not_load_the_film_library(photos: Path, tmp_path: Path) -> None:
+    import subprocess
+
+    code = "import sys, pixcli.engine; sys.exit('av' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
