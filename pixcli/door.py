@@ -31,7 +31,9 @@ class Door:
     Not for several threads at once.
     """
 
-    def __init__(self, task: str, *, model: str | None, device: str, precision: str, options: dict[str, Any]) -> None:
+    def __init__(
+        self, task: str, *, model: str | None, device: str, precision: str, options: dict[str, Any]
+    ) -> None:
         if task not in TASKS:
             raise UsageError(f"there is no task {task!r}", f"there are: {', '.join(TASKS)}")
         self.task = TASKS[task](**options)
@@ -48,10 +50,10 @@ class Door:
     def __call__(self, image: Image.Image | NDArray[Any] | str | Path) -> Image.Image | NDArray[Any]:
         """What the task makes of a picture, as the kind that was given; the input is not changed.
 
-        A PIL picture (any mode) gives a PIL picture, with its profile; so does a path, upright by its EXIF. PIL knows more than
-        8 bits for grey only: give an array for 16-bit colour.
-        An array is (H, W) or (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha, sRGB; uint8, uint16, or float with
-        0..1. An array of that type comes back, (H, W) when (H, W) was given and the result is grey.
+        A PIL picture (any mode) gives a PIL picture, with its profile; so does a path, upright by its EXIF. PIL
+        knows more than 8 bits for grey only: give an array for 16-bit colour.
+        An array is (H, W) or (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha, sRGB; uint8, uint16,
+        or float with 0..1. An array of that type comes back, (H, W) when (H, W) was given and the result is grey.
 
         Raises InputError when this picture cannot be used.
         """
@@ -74,7 +76,9 @@ class Door:
 
 def _from_array(array: NDArray[Any]) -> Picture:
     if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] > 4):
-        raise InputError(f"an array of shape {array.shape} is no picture", "(H, W) or (H, W, C) with C from 1 to 4")
+        raise InputError(
+            f"an array of shape {array.shape} is no picture", "(H, W) or (H, W, C) with C from 1 to 4"
+        )
     if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
         raise InputError(f"an array of {array.dtype} is no picture", "uint8, uint16, or float with 0..1")
     if array.dtype.kind == "f":
@@ -97,7 +101,7 @@ def _to_array(picture: Picture, given: NDArray[Any]) -> NDArray[Any]:
 
 
 def _from_pil(image: Image.Image) -> Picture:
-    """Through the reader, which knows modes, palettes and profiles. EXIF stays outside: the pixels lie as PIL has them."""
+    """Through the reader, which knows modes, palettes and profiles; EXIF stays outside, nothing is turned."""
     buffer = io.BytesIO()
     form = "PNG" if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else "TIFF"
     if image.mode in ("PA", "La", "RGBa", "RGBX", "HSV", "YCbCr", "I"):

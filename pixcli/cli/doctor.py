@@ -42,9 +42,15 @@ def _codecs() -> str:
     from PIL import features
 
     pictures = [n for n in ("jpg", "webp", "avif", "libtiff", "zlib") if features.check(n)]
-    films = [n for n in ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "ffv1", "prores_ks", "aac") if n in av.codecs_available]
+    films = [
+        n
+        for n in ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "ffv1", "prores_ks", "aac")
+        if n in av.codecs_available
+    ]
     if "libx264" not in films:
-        raise PixcliError("PyAV here has no libx264", "films cannot be written as H.264; install PyAV from PyPI")
+        raise PixcliError(
+            "PyAV here has no libx264", "films cannot be written as H.264; install PyAV from PyPI"
+        )
     return f"{', '.join(pictures)}; {', '.join(films)}"
 
 
@@ -66,7 +72,11 @@ def _writable(folder: Path) -> str:
             file.write(b"pixcli")
     except OSError as fault:
         raise OutputError(f"{existing}: {fault.strerror}", "choose another folder") from None
-    free = os.statvfs(existing).f_bavail * os.statvfs(existing).f_frsize / 1e9 if hasattr(os, "statvfs") else None
+    free = (
+        os.statvfs(existing).f_bavail * os.statvfs(existing).f_frsize / 1e9
+        if hasattr(os, "statvfs")
+        else None
+    )
     return str(existing) if free is None else f"{existing}, {free:.1f} GB free"
 
 
@@ -81,7 +91,7 @@ def _checks(device: str, out: Path) -> Iterator[tuple[str, Callable[[], str]]]:
         from pixcli.infer.device import choose
         from pixcli.infer.precision import choose as choose_precision
 
-        chosen = choose_precision("auto", choose(device), True)
+        chosen = choose_precision("auto", choose(device).torch, True)
         return f"{chosen.name}: {chosen.why}"
 
     yield "python", _python
@@ -100,7 +110,9 @@ def add_to(app: typer.Typer) -> None:
     @app.command("doctor", cls=Command, help=HELP, rich_help_panel="Help")
     def doctor(
         device: Device = "auto",
-        out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where outputs shall go.")] = Path(),
+        out: Annotated[
+            Path, typer.Option("--out", "-o", metavar="DIR", help="Where outputs shall go.")
+        ] = Path(),
         debug: Debug = False,
     ) -> None:
         code = 0
@@ -109,7 +121,9 @@ def add_to(app: typer.Typer) -> None:
                 verdict, text = "ok", check()
             except PixcliError as fault:
                 verdict, text, code = "FAULT", str(fault), code or fault.exit_code
-            except Exception as fault:  # a broken installation may fail in any way; the other checks still help
+            except (
+                Exception
+            ) as fault:  # a broken installation may fail in any way; the other checks still help
                 if debug:
                     raise
                 verdict, text, code = "FAULT", f"{type(fault).__name__}: {fault}", code or 1

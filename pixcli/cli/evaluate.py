@@ -21,15 +21,25 @@ Examples:
   pixcli eval colorize photos/ --json
 """
 Channel = Annotated[
-    str | None, typer.Option("--channel", metavar="y|rgb|gray", help="Measure on this (default: y).", rich_help_panel="Measure")
+    str | None,
+    typer.Option(
+        "--channel", metavar="y|rgb|gray", help="Measure on this (default: y).", rich_help_panel="Measure"
+    ),
 ]
 
 
 def shared(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A test set by name, or a folder of pictures.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="A test set by name, or a folder of pictures.")
+    ],
     keep: Annotated[
         Path | None,
-        typer.Option("--keep", metavar="DIR", help="Keep what was given and what came out here.", rich_help_panel="Measure"),
+        typer.Option(
+            "--keep",
+            metavar="DIR",
+            help="Keep what was given and what came out here.",
+            rich_help_panel="Measure",
+        ),
     ] = None,
     channel: Channel = None,
     model: Model = None,
@@ -53,7 +63,12 @@ def _command(task: type[Task]) -> Callable[..., None]:
             options["channel"] = typed["channel"]
         settings = Settings(device=typed["device"], precision=typed["precision"], tile=typed["tile"])
         table = evaluate(
-            task.name, typed["dataset"], model=typed["model"], keep=typed["keep"], settings=settings, **options
+            task.name,
+            typed["dataset"],
+            model=typed["model"],
+            keep=typed["keep"],
+            settings=settings,
+            **options,
         )
         if typed["json"]:
             print(jsonlib.dumps(table.to_json()))
@@ -70,7 +85,9 @@ def _print(table: Any) -> None:
     from rich.text import Text
 
     names = list(table.mean)
-    shown = Table("picture", *names, title=f"{table.model} on {table.dataset}: {table.protocol}", title_justify="left")
+    shown = Table(
+        "picture", *names, title=f"{table.model} on {table.dataset}: {table.protocol}", title_justify="left"
+    )
     for row in table.rows:
         shown.add_row(Text(str(row["picture"])), *(f"{row[k]:.4g}" if k in row else "" for k in names))
     shown.add_section()
@@ -93,7 +110,9 @@ class Tasks(Group):
     """eval's subcommands, one for each task."""
 
     makers: ClassVar = {
-        name: partial(lambda task: alone(task.name, _command(task), help=HELP_OF_ONE.format(task=task.name)), task)
+        name: partial(
+            lambda task: alone(task.name, _command(task), help=HELP_OF_ONE.format(task=task.name)), task
+        )
         for name, task in TASKS.items()
     }
 

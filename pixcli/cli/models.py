@@ -34,7 +34,9 @@ def as_json(card: Card) -> dict[str, Any]:
 
 def quality(card: Card) -> str:
     """The card's first measures in a few words: "Set5 x4 PSNR-Y 31.6"."""
-    return "\n".join(f"{m.get('set', '')} {m.get('measure', '')} {m.get('value', '')}" for m in card.measures[:3])
+    return "\n".join(
+        f"{m.get('set', '')} {m.get('measure', '')} {m.get('value', '')}" for m in card.measures[:3]
+    )
 
 
 def _models(task: str | None, json: bool) -> None:
@@ -43,7 +45,9 @@ def _models(task: str | None, json: bool) -> None:
     if task is not None and task not in TASKS:
         raise UsageError(f"--task: there is no task {task!r}", f"there are: {', '.join(TASKS)}")
     cards = [c for c in catalogue() if task in (None, c.task)]
-    cards.sort(key=lambda c: (list(TASKS).index(c.task) if c.task in TASKS else len(TASKS), not c.default, c.name))
+    cards.sort(
+        key=lambda c: (list(TASKS).index(c.task) if c.task in TASKS else len(TASKS), not c.default, c.name)
+    )
     if json:
         for card in cards:
             print(jsonlib.dumps(as_json(card), default=str))
@@ -80,7 +84,9 @@ def add_to(app: typer.Typer) -> None:
     def models(
         task: Annotated[
             str | None,
-            typer.Option("--task", metavar="TASK", help="Only for this task.", autocompletion=lambda: list(TASKS)),
+            typer.Option(
+                "--task", metavar="TASK", help="Only for this task.", autocompletion=lambda: list(TASKS)
+            ),
         ] = None,
         json: Json = False,
     ) -> None:

@@ -25,12 +25,18 @@ def models_of(ctx: Context, incomplete: str) -> Iterator[tuple[str, str]]:
 Model = Annotated[
     str | None,
     Option(
-        "--model", metavar="NAME|PATH", help="A model by name (see `pixcli models`) or by file.",
-        autocompletion=models_of, rich_help_panel=MACHINE,
+        "--model",
+        metavar="NAME|PATH",
+        help="A model by name (see `pixcli models`) or by file.",
+        autocompletion=models_of,
+        rich_help_panel=MACHINE,
     ),
-]  # fmt: skip
+]
 Device = Annotated[
-    str, Option("--device", metavar="auto|cpu|cuda|cuda:N|mps", help="What to compute on.", rich_help_panel=MACHINE)
+    str,
+    Option(
+        "--device", metavar="auto|cpu|cuda|cuda:N|mps", help="What to compute on.", rich_help_panel=MACHINE
+    ),
 ]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16", "fp16"],
@@ -38,74 +44,187 @@ Precision = Annotated[
 ]
 Tile = Annotated[
     int | None,
-    Option("--tile", metavar="PIXELS", min=16, help="Side of the tiles; found by itself.", rich_help_panel=MACHINE),
+    Option(
+        "--tile",
+        metavar="PIXELS",
+        min=16,
+        help="Side of the tiles; found by itself.",
+        rich_help_panel=MACHINE,
+    ),
 ]
 
 
-# fmt: off
 def shared(
-    inputs: Annotated[list[str] | None, Argument(
-        metavar="INPUT", help="Files, folders, or - for one picture on stdin.", show_default=False, rich_help_panel=INPUT)] = None,
-    listed: Annotated[str | None, Option(
-        "--from", metavar="LIST", help="Read paths from this file, one a line or NUL-separated; - is stdin.",
-        rich_help_panel=INPUT)] = None,
-    no_recursive: Annotated[bool, Option(
-        "--no-recursive", help="Do not go into subfolders.", rich_help_panel=INPUT)] = False,
-    max_pixels: Annotated[int, Option(
-        "--max-pixels", metavar="N", min=1, help="Refuse larger pictures.", rich_help_panel=INPUT)] = 300_000_000,
-    shard: Annotated[str | None, Option(
-        "--shard", metavar="I/N", help="Do the I-th of N shares only (1/4 … 4/4), for several machines.",
-        rich_help_panel=INPUT)] = None,
-    out: Annotated[str | None, Option(
-        "--out", "-o", metavar="OUT", help="A folder (made if missing), a file for a single input, or - for stdout.",
-        rich_help_panel=OUTPUT)] = None,
-    name: Annotated[str | None, Option(
-        "--name", metavar="PATTERN", help='Names of outputs, such as "{stem}_{task}".', rich_help_panel=OUTPUT)] = None,
-    format: Annotated[str | None, Option(
-        "--format", metavar="jpg|png|webp|tiff|…", help="Write in this format; else in the input's own.",
-        rich_help_panel=OUTPUT)] = None,
-    quality: Annotated[int | None, Option(
-        "--quality", metavar="N", min=1, max=100, help="For JPEG, WebP and AVIF; else as the input was.",
-        rich_help_panel=OUTPUT)] = None,
-    in_place: Annotated[bool, Option(
-        "--in-place", help="Replace the inputs by the results.", rich_help_panel=OUTPUT)] = False,
-    on_exist: Annotated[Literal["skip", "overwrite", "error"], Option(
-        "--on-exist", metavar="skip|overwrite|error",
-        help="skip: leave what is up to date, redo what is stale, and leave files that are not ours alone.",
-        rich_help_panel=OUTPUT)] = "skip",
-    force: Annotated[bool, Option(
-        "--force", "-f", help="Do everything again, up to date or not.", rich_help_panel=OUTPUT)] = False,
-    retry_failed: Annotated[bool, Option(
-        "--retry-failed", help="Do only what failed before.", rich_help_panel=OUTPUT)] = False,
-    strict: Annotated[bool, Option(
-        "--strict", help="Count a file that loses something (profile, depth) as failed.", rich_help_panel=OUTPUT)] = False,
-    codec: Annotated[str | None, Option(
-        "--codec", metavar="NAME", help="libx264, libx265, ffv1, …; else as the input where sensible.",
-        rich_help_panel=FILMS)] = None,
-    crf: Annotated[int | None, Option(
-        "--crf", metavar="N", min=0, max=63, help="Quality of the codec; lower is better.", rich_help_panel=FILMS)] = None,
-    preset: Annotated[str | None, Option(
-        "--preset", metavar="NAME", help="Speed of the codec: ultrafast … veryslow.", rich_help_panel=FILMS)] = None,
-    pix_fmt: Annotated[str | None, Option(
-        "--pix-fmt", metavar="NAME", help="yuv420p, yuv420p10le, …", rich_help_panel=FILMS)] = None,
+    inputs: Annotated[
+        list[str] | None,
+        Argument(
+            metavar="INPUT",
+            help="Files, folders, or - for one picture on stdin.",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    listed: Annotated[
+        str | None,
+        Option(
+            "--from",
+            metavar="LIST",
+            help="Read paths from this file, one a line or NUL-separated; - is stdin.",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    no_recursive: Annotated[
+        bool, Option("--no-recursive", help="Do not go into subfolders.", rich_help_panel=INPUT)
+    ] = False,
+    max_pixels: Annotated[
+        int, Option("--max-pixels", metavar="N", min=1, help="Refuse larger pictures.", rich_help_panel=INPUT)
+    ] = 300_000_000,
+    shard: Annotated[
+        str | None,
+        Option(
+            "--shard",
+            metavar="I/N",
+            help="Do the I-th of N shares only (1/4 … 4/4), for several machines.",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    out: Annotated[
+        str | None,
+        Option(
+            "--out",
+            "-o",
+            metavar="OUT",
+            help="A folder (made if missing), a file for a single input, or - for stdout.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        Option(
+            "--name",
+            metavar="PATTERN",
+            help='Names of outputs, such as "{stem}_{task}".',
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        Option(
+            "--format",
+            metavar="jpg|png|webp|tiff|…",
+            help="Write in this format; else in the input's own.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        Option(
+            "--quality",
+            metavar="N",
+            min=1,
+            max=100,
+            help="For JPEG, WebP and AVIF; else as the input was.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    in_place: Annotated[
+        bool, Option("--in-place", help="Replace the inputs by the results.", rich_help_panel=OUTPUT)
+    ] = False,
+    on_exist: Annotated[
+        Literal["skip", "overwrite", "error"],
+        Option(
+            "--on-exist",
+            metavar="skip|overwrite|error",
+            help="skip: leave what is up to date and what is not ours, redo what is stale.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = "skip",
+    force: Annotated[
+        bool, Option("--force", "-f", help="Do everything again, up to date or not.", rich_help_panel=OUTPUT)
+    ] = False,
+    retry_failed: Annotated[
+        bool, Option("--retry-failed", help="Do only what failed before.", rich_help_panel=OUTPUT)
+    ] = False,
+    strict: Annotated[
+        bool,
+        Option(
+            "--strict",
+            help="Count a file that loses something (profile, depth) as failed.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    codec: Annotated[
+        str | None,
+        Option(
+            "--codec",
+            metavar="NAME",
+            help="libx264, libx265, ffv1, …; else as the input where sensible.",
+            rich_help_panel=FILMS,
+        ),
+    ] = None,
+    crf: Annotated[
+        int | None,
+        Option(
+            "--crf",
+            metavar="N",
+            min=0,
+            max=63,
+            help="Quality of the codec; lower is better.",
+            rich_help_panel=FILMS,
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        Option(
+            "--preset",
+            metavar="NAME",
+            help="Speed of the codec: ultrafast … veryslow.",
+            rich_help_panel=FILMS,
+        ),
+    ] = None,
+    pix_fmt: Annotated[
+        str | None, Option("--pix-fmt", metavar="NAME", help="yuv420p, yuv420p10le, …", rich_help_panel=FILMS)
+    ] = None,
     model: Model = None,
     device: Device = "auto",
     precision: Precision = "auto",
     tile: Tile = None,
-    batch: Annotated[int | None, Option(
-        "--batch", metavar="N", min=1, help="Pictures of one size that go through the network together.",
-        rich_help_panel=MACHINE)] = None,
-    workers: Annotated[int | None, Option(
-        "--workers", metavar="N", min=1, help="Threads that read, and as many that write.", rich_help_panel=MACHINE)] = None,
-    dry_run: Annotated[bool, Option(
-        "--dry-run", "-n", help="Say what would be done, and do nothing.", rich_help_panel=RUN)] = False,
-    fail_fast: Annotated[bool, Option("--fail-fast", help="Stop at the first failure.", rich_help_panel=RUN)] = False,
-    max_failures: Annotated[int | None, Option(
-        "--max-failures", metavar="N", min=1, help="Stop after so many failures.", rich_help_panel=RUN)] = None,
-    json: Annotated[bool, Option(
-        "--json", help="One event a line on stdout: start, item, summary.", rich_help_panel=RUN)] = False,
+    batch: Annotated[
+        int | None,
+        Option(
+            "--batch",
+            metavar="N",
+            min=1,
+            help="Pictures of one size that go through the network together.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="Threads that read, and as many that write.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, Option("--dry-run", "-n", help="Say what would be done, and do nothing.", rich_help_panel=RUN)
+    ] = False,
+    fail_fast: Annotated[
+        bool, Option("--fail-fast", help="Stop at the first failure.", rich_help_panel=RUN)
+    ] = False,
+    max_failures: Annotated[
+        int | None,
+        Option(
+            "--max-failures", metavar="N", min=1, help="Stop after so many failures.", rich_help_panel=RUN
+        ),
+    ] = None,
+    json: Annotated[
+        bool, Option("--json", help="One event a line on stdout: start, item, summary.", rich_help_panel=RUN)
+    ] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Problems only.", rich_help_panel=RUN)] = False,
     debug: Debug = False,
 ) -> None:
     """Never called: its signature is the list."""
-# fmt: on

@@ -1,7 +1,7 @@
 """Help in plain panels: what belongs together stands under one heading.
 
-Typer's own boxes need rich and a markdown parser, which doubles the time that `pixcli --help` takes; these need neither,
-and can be copied, piped and searched.
+Typer's own boxes need rich and a markdown parser, which doubles the time that `pixcli --help` takes; these need
+neither, and can be copied, piped and searched.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,9 @@ def _parameters(command: Any, ctx: Any) -> list[tuple[str, tuple[str, str]]]:
         record = param.get_help_record(ctx)
         if record:
             argument = param.param_type_name == "argument"
-            name = record[0].split(" <")[0] if argument else record[0]  # Typer adds the Python type, <list[str]>
+            name = (
+                record[0].split(" <")[0] if argument else record[0]
+            )  # Typer adds the Python type, <list[str]>
             title = getattr(param, "rich_help_panel", None) or ("Arguments" if argument else "Other")
             rows.append((title, (name, record[1])))
     return rows
@@ -42,8 +44,8 @@ class Command(TyperCommand):
 class Group(TyperGroup):
     """A group whose commands and options are printed by their `rich_help_panel`.
 
-    makers: commands that are built when they are called; in the group stands a stand-in with name, help and panel, for
-    building twelve tasks' options would cost more than all the rest of `pixcli --help`.
+    makers: commands that are built when they are called; in the group stands a stand-in with name, help and
+    panel, for building twelve tasks' options would cost more than all the rest of `pixcli --help`.
     """
 
     makers: ClassVar[Mapping[str, Callable[[], Any]]] = {}

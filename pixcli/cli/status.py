@@ -1,7 +1,6 @@
 """`pixcli status OUT`: what an output folder's ledger knows."""
 
 import json as jsonlib
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,16 +35,16 @@ def state_of(row: "Row", home: Path) -> tuple[str, str]:
         return "unfinished", "its run ended; the same command goes on with it"
     for made in row.outputs:
         try:
-            now = os.stat(home / made.path)
+            now = (home / made.path).stat()
         except OSError:
             return "stale", f"{made.path} is gone"
         if (now.st_size, now.st_mtime_ns) != (made.size, made.mtime_ns):
             return "stale", f"{made.path} was changed since"
     try:
-        source = os.stat(row.input)
+        source = Path(row.input).stat()
     except OSError:
         return "done", ""  # an input that was moved away makes no output wrong
-    replaced = any((home / m.path).exists() and os.path.samefile(home / m.path, row.input) for m in row.outputs)
+    replaced = any((home / m.path).exists() and (home / m.path).samefile(row.input) for m in row.outputs)
     if not replaced and (source.st_size, source.st_mtime_ns) != (row.size, row.mtime_ns):
         return "stale", "the input was changed since"
     return "done", ""

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 def perform(task_type: type[Task], typed: dict[str, Any]) -> int:
-    """What a task's command does: parse → plan → run; the exit code. torch comes in when there is something to do."""
+    """What a task's command does: parse → plan → run; the exit code.
+
+    torch comes in when there is something to do.
+    """
     task = task_type(**given_options(task_type, typed))
     given = SimpleNamespace(**typed)
     shard = _shard(given.shard)
@@ -53,7 +56,9 @@ def _check_streams(name: str, given: SimpleNamespace) -> None:
     if given.out == "-" and given.json:
         raise UsageError("-o - and --json both want stdout", "write to a file, or leave --json away")
     if given.out == "-" and sys.stdout.isatty() and not given.dry_run:
-        raise UsageError("-o - would fill the terminal with a picture", "pipe it: pixcli … -o - | …, or -o - > FILE")
+        raise UsageError(
+            "-o - would fill the terminal with a picture", "pipe it: pixcli … -o - | …, or -o - > FILE"
+        )
     if "-" in (given.inputs or []) and sys.stdin.isatty():
         raise UsageError("no picture comes on stdin", "pipe one in, or name a file")
 
@@ -72,7 +77,9 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
     from pixcli.media.kind import kind_of
 
     matter = {k: card.settings.get(k) if v is None else v for k, v in task.values.items()}
-    matter |= {k: getattr(given, k) for k in ("format", "quality", "codec", "crf", "preset", "pix_fmt", "strict")}
+    matter |= {
+        k: getattr(given, k) for k in ("format", "quality", "codec", "crf", "preset", "pix_fmt", "strict")
+    }
     return plan.make(
         given.inputs or [],
         given.out,
@@ -102,16 +109,17 @@ def _digest(card: "Card") -> str:
 
 
 def _run(task: Task, card: "Card", plan: "Plan", given: SimpleNamespace) -> int:
-    from pixcli.engine import Settings
+    from pixcli.engine import Listener, Settings, attach, run
     from pixcli.engine.listen_json import Lines
     from pixcli.engine.listen_terminal import People
 
     names = "device precision tile batch workers format quality codec crf preset pix_fmt"
     names += " fail_fast max_failures strict max_pixels debug"
     settings = Settings(**{name: getattr(given, name) for name in names.split()})
-    listeners = [People(quiet=given.quiet, debug=given.debug), *([Lines()] if given.json else [])]
-
-    from pixcli.engine import attach, run
+    listeners: list[Listener] = [
+        People(quiet=given.quiet, debug=given.debug),
+        *([Lines()] if given.json else []),
+    ]
 
     device = ""
     if plan.todo:
@@ -140,11 +148,12 @@ def help_of(task: type[Task]) -> str:
 
 
 @cache
-def _make(task: type[Task]) -> Any:
+def _make(name: str) -> Any:
+    task = TASKS[name]
     return alone(task.name, _command(task), help=help_of(task))
 
 
-MAKERS = {name: partial(_make, task) for name, task in TASKS.items()}
+MAKERS = {name: partial(_make, name) for name in TASKS}
 
 
 def add_to(app: typer.Typer) -> None:

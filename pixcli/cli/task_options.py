@@ -6,13 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from pixcli.tasks import Option, Task
+from pixcli.tasks import Task
 
 METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
 
 
 def own_parameters(task: type[Task]) -> list[Parameter]:
-    """One keyword parameter for each option that the task declares. Values come as text: `Option.check` is their judge."""
+    """One keyword parameter for each option that the task declares.
+
+    Values come as text: `Option.check` is their judge.
+    """
     panel = f"Options of {task.name}"
     made = []
     for name, option in task.options().items():
@@ -29,7 +32,9 @@ def own_parameters(task: type[Task]) -> list[Parameter]:
                 metavar=metavar,
                 help=option.help,
                 rich_help_panel=panel,
-                autocompletion=(lambda choices: lambda: list(choices))(option.choices) if option.choices else None,
+                autocompletion=(lambda choices: lambda: list(choices))(option.choices)
+                if option.choices
+                else None,
             )
             kind = Annotated[str | None, info]
         default = None if option.default is None or option.type is bool else str(option.default)
@@ -41,7 +46,9 @@ def parameters_of(template: Callable[..., Any], but: Iterable[str] = ()) -> list
     """The parameters that a function declares, but for some, as keywords."""
     left_out = set(but)
     return [
-        p.replace(kind=Parameter.KEYWORD_ONLY) for p in signature(template, eval_str=True).parameters.values() if p.name not in left_out
+        p.replace(kind=Parameter.KEYWORD_ONLY)
+        for p in signature(template, eval_str=True).parameters.values()
+        if p.name not in left_out
     ]
 
 

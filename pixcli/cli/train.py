@@ -34,28 +34,38 @@ def add_to(app: typer.Typer) -> None:
     def train(
         recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Its name.", autocompletion=_recipes)],
         out: Annotated[
-            Path, typer.Option("--out", "-o", metavar="OUT.safetensors", help="The weights; their card comes beside.")
+            Path,
+            typer.Option(
+                "--out", "-o", metavar="OUT.safetensors", help="The weights; their card comes beside."
+            ),
         ],
         data: Annotated[
-            Path, typer.Option("--data", metavar="DIR", envvar="PIXCLI_DATA", help="Where the training sets lie.")
+            Path,
+            typer.Option("--data", metavar="DIR", envvar="PIXCLI_DATA", help="Where the training sets lie."),
         ],
         runs: Annotated[
             Path, typer.Option("--runs", metavar="DIR", help="Checkpoints, logs and decoded pictures.")
         ] = Path("runs"),
         start: Annotated[
-            Path | None, typer.Option("--start", metavar="FILE", help="Begin from this checkpoint of another run.")
+            Path | None,
+            typer.Option("--start", metavar="FILE", help="Begin from this checkpoint of another run."),
         ] = None,
         minutes: Annotated[
             float | None,
             typer.Option("--minutes", metavar="N", min=0.01, help="End by then.", rich_help_panel=SCHEDULE),
         ] = None,
         steps: Annotated[
-            int | None, typer.Option("--steps", metavar="N", min=1, help="As many steps.", rich_help_panel=SCHEDULE)
+            int | None,
+            typer.Option("--steps", metavar="N", min=1, help="As many steps.", rich_help_panel=SCHEDULE),
         ] = None,
-        seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of all chance.", rich_help_panel=SCHEDULE)] = 0,
+        seed: Annotated[
+            int, typer.Option("--seed", metavar="N", help="Of all chance.", rich_help_panel=SCHEDULE)
+        ] = 0,
         device: Device = "auto",
         precision: Precision = "auto",
-        quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Problems only.", rich_help_panel=RUN)] = False,
+        quiet: Annotated[
+            bool, typer.Option("--quiet", "-q", help="Problems only.", rich_help_panel=RUN)
+        ] = False,
         debug: Debug = False,
     ) -> None:
         from pixcli.train import names, run

@@ -1,4 +1,4 @@
-"""`pixcli weights`: what lies in weight files, whether it is whole, and how to get ours from published ones."""
+"""`pixcli weights`: what lies in weight files, whether it is whole, and converting published ones."""
 
 import json as jsonlib
 from pathlib import Path
@@ -55,7 +55,10 @@ Examples:
 
 group = typer.Typer(cls=Group, help=HELP, no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[
-    str, typer.Argument(metavar="FILE|NAME", help="A weight file, or a name of `weights list`.", autocompletion=models_of)
+    str,
+    typer.Argument(
+        metavar="FILE|NAME", help="A weight file, or a name of `weights list`.", autocompletion=models_of
+    ),
 ]
 
 
@@ -115,13 +118,20 @@ def verify(
 @group.command("convert", cls=Command, help=CONVERT)
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A .pth, .pt or .ckpt file.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.safetensors", help="What to write; a card comes beside it.")],
-    scale: Annotated[int | None, typer.Option("--scale", metavar="N", help="Where the file does not tell.")] = None,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="OUT.safetensors", help="What to write; a card comes beside it."),
+    ],
+    scale: Annotated[
+        int | None, typer.Option("--scale", metavar="N", help="Where the file does not tell.")
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     if out.suffix != ".safetensors":
-        raise UsageError(f"-o {out}: must end in .safetensors", f"for instance -o {out.with_suffix('.safetensors')}")
+        raise UsageError(
+            f"-o {out}: must end in .safetensors", f"for instance -o {out.with_suffix('.safetensors')}"
+        )
     if out.exists():
         raise UsageError(f"{out} exists already", "give another name, or remove it")
 

@@ -1,0 +1,87 @@
+"""For all tests: the command as a real process, with its streams apart, and a tiny model for each task."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pixcli as package
+from pixcli.tasks import TASKS
+
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("PIXCLI_")}
+ENVIRONMENT |= {"COLUMNS": "100", "PYTHONPATH": str(Path(package.__file__).parents[1])}
+Run = Callable[..., subprocess.CompletedProcess[Any]]
+
+# A network for each task, small enough to be made for a test; a new task gets its line here.
+TINY: dict[str, tuple[str, dict[str, Any]]] = {
+    "superres": ("subpixel", {"channels": 8, "blocks": 1, "scales": [2, 3, 4]}),
+    "colorize": ("lite-colour", {"channels": 8, "bins": 0}),
+}
+
+
+@pytest.fixture
+def pixcli(tmp_path: Path) -> Run:
+    """`pixcli("colorize", "in", "-o", "out")` runs in tmp_path; bytes in, bytes out with `stdin=b"..."`."""
+
+    def run(*args: object, stdin: str | bytes | None = None, **env: str) -> subprocess.CompletedProcess[Any]:
+        return subprocess.run(
+            [sys.executable, "-m", "pixcli", *map(str, args)],
+            cwd=tmp_path,
+            env=ENVIRONMENT | env,
+            **({"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}),  # type: ignore[call-overload]
+            capture_output=True,
+            text=not isinstance(stdin, bytes),
+            timeout=120,
+        )
+
+    run.environment = ENVIRONMENT  # type: ignore[attr-defined]
+    return run
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The same as `pixcli` within this process, which has paid for torch already."""
+    from pixcli.cli.app import main
+
+    def run(*args: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        argv = ["pixcli", *map(str, args)]
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", argv)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        monkeypatch.delenv("PIXCLI_DATA", raising=False)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess(argv, int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """By task: weights of an untrained network, always the same, to be given to --model."""
+    import torch
+
+    from pixcli.models import Card, save
+    from pixcli.models.load import describe
+    from pixcli.nets import build
+
+    folder = tmp_path_factory.mktemp("weights")
+    made = {}
+    for task in TASKS:
+        network, arguments = TINY[task]
+        torch.manual_seed(0)
+        path = folder / f"tiny-{task}.safetensors"
+        net = build(network, arguments)
+        save(path, net, describe(Card(path.stem, task, network, path, arguments=arguments), net))
+        made[task] = path
+    return made
