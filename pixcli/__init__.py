@@ -24,12 +24,12 @@ def load(
 ) -> Door:
     """A task with its network loaded, to be called with pictures.
 
-    task: one of pixcli.tasks.TASKS ("colorize", "superres", …). model: a shipped name or a path; None takes the
-    task's default. device: "auto", "cpu", "cuda", "cuda:N" or "mps". precision: "auto", "fp32", "bf16" or
+    task: one of pixcli.tasks.TASKS ("colorize", "superres", …). model: a shipped name or a path; None takes
+    the task's default. device: "auto", "cpu", "cuda", "cuda:N" or "mps". precision: "auto", "fp32", "bf16" or
     "fp16". options: the task's own, by the names of its command line with _ for -: load("superres", scale=4).
 
-    Raises UsageError (unknown task or option, a value that does not fit), WeightsError, DeviceError, which all
-    are pixcli.errors.PixcliError.
+    Raises UsageError (unknown task or option, a value that does not fit), WeightsError, DeviceError, which
+    all are pixcli.errors.PixcliError.
     """
     from pixcli.door import Door
 

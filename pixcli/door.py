@@ -50,10 +50,11 @@ class Door:
     def __call__(self, image: Image.Image | NDArray[Any] | str | Path) -> Image.Image | NDArray[Any]:
         """What the task makes of a picture, as the kind that was given; the input is not changed.
 
-        A PIL picture (any mode) gives a PIL picture, with its profile; so does a path, upright by its EXIF. PIL
-        knows more than 8 bits for grey only: give an array for 16-bit colour.
-        An array is (H, W) or (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha, sRGB; uint8, uint16,
-        or float with 0..1. An array of that type comes back, (H, W) when (H, W) was given and the result is grey.
+        A PIL picture (any mode) gives a PIL picture, with its profile; so does a path, upright by its EXIF.
+        PIL knows more than 8 bits for grey only: give an array for 16-bit colour.
+        An array is (H, W) or (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha, sRGB; uint8,
+        uint16, or float with 0..1. An array of that type comes back, (H, W) when (H, W) was given and the
+        result is grey.
 
         Raises InputError when this picture cannot be used.
         """

@@ -1,7 +1,7 @@
 """Help in plain panels: what belongs together stands under one heading.
 
-Typer's own boxes need rich and a markdown parser, which doubles the time that `pixcli --help` takes; these need
-neither, and can be copied, piped and searched.
+Typer's own boxes need rich and a markdown parser, which doubles the time that `pixcli --help` takes; these
+need neither, and can be copied, piped and searched.
 """
 
 from collections.abc import Callable, Mapping
