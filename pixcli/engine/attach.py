@@ -41,6 +41,5 @@ def attach(task: Task, model: Model, settings: Settings, listeners: Iterable[Lis
         return Runner(net, footprint, device.torch, precision.name, tile=settings.tile, say=say)
 
     task.attach(model, make)
-    for why in filter(None, (device.why, precision.why)):
-        say(why)
+    say(f"{device.name}: {device.why}; {precision.name}: {precision.why}")
     return f"{device.name}, {precision.name}"

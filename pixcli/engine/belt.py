@@ -144,9 +144,10 @@ class Belt(Generic[T, R]):
                     self.budget.give(parcel.load.cost)
             if self.broken is not None:
                 raise self.broken
+        except GeneratorExit:
+            self.stop.ask()
+            raise
         finally:
-            if any(thread.is_alive() for thread in threads):
-                self.stop.ask()
             for thread in threads:
                 thread.join()
 

@@ -85,8 +85,6 @@ class People:
                 self._write(item.trace.rstrip().encode("ascii", "backslashreplace").decode())
         elif item.lost:
             self._line(f"{item.input}: lost: {', '.join(item.lost)}", "yellow")
-        elif item.status == "done" and item.text and not self.quiet:
-            self._line(f"{item.input}: {item.text}")
         if self.bar is not None:
             self.bar.update()
         self._minute("")

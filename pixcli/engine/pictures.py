@@ -38,11 +38,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Saved:
-    """What was written, what it could not keep, and a remark for people."""
+    """What was written, and what it could not keep."""
 
     outputs: tuple[Path, ...]
     lost: tuple[str, ...] = ()
-    note: str = ""
 
 
 class Several(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixcli.engine.settings import Settings
@@ -13,7 +14,8 @@ from pixcli.errors import PixcliError
 if TYPE_CHECKING:
     from pixcli.tasks import Task
 
-MEMORY = 256_000_000  # bytes in flight
+LEAST, MOST = 256_000_000, 2_000_000_000  # bytes in flight
+SHARE = 16  # of the machine's memory
 MOST_AHEAD = 64  # inputs in flight: what is claimed here is not free for another run on the same folder
 BYTES_A_PIXEL = 8  # three of the file's, three of the tensor, and some of both when they have 16 bits
 PROCESSOR_PIXELS = 2**16  # from 256 × 256 on a processor is as fast with one picture as with several
@@ -27,7 +29,7 @@ class Room:
     batch: samples in one batch, whatever their size, when not None.
     """
 
-    memory: int = MEMORY
+    memory: int = LEAST
     most: int = MOST_AHEAD
     decoders: int = 2
     encoders: int = 2
@@ -46,12 +48,25 @@ def room_for(task: Task, settings: Settings) -> Room:
     fill it is batched."""
     cores = os.cpu_count() or 1
     return Room(
-        memory=settings.memory or MEMORY,
+        memory=settings.memory or max(LEAST, min(MOST, machine_memory() // SHARE)),
         decoders=settings.workers or min(4, cores),
         encoders=settings.workers or min(8, cores),
         pixels=CARD_PIXELS if task.runner.device.type == "cuda" else PROCESSOR_PIXELS,
         batch=settings.batch,
     )
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this process may use, by the machine or its container; 0 where the system does not
+    say."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
+    try:
+        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # no container, or "max"
+        return total
 
 
 def cost_of(task: Task, width: int, height: int) -> int:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixcli.engine.belt import Belt, Load
+from pixcli.engine.belt import Belt, Load, Outcome
 from pixcli.engine.events import Event, Item, Listener, Status, Summary
 from pixcli.engine.faults import explain, trace_of
 from pixcli.engine.film import Damaged, Stopped, carry_animation, carry_film
@@ -113,8 +113,7 @@ class _Run:
                 listener(event)
             except BrokenPipeError:  # `| head` has seen enough; the work goes on
                 self.listeners.remove(listener)
-                with contextlib.suppress(OSError, ValueError):
-                    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                _close_broken()
 
     def _exit_code(self, total: int) -> int:
         if self.stop.signal:
@@ -161,7 +160,7 @@ class _Run:
                 self.failed(work, e, seconds, saved.outputs)
                 return
         made = tuple(map(str, saved.outputs))
-        self.count(Item("done", str(job.input), made, seconds, work.pixels, saved.lost, text=saved.note))
+        self.count(Item("done", str(job.input), made, seconds, work.pixels, saved.lost))
 
     def failed(self, work: Work, error: Exception, seconds: float, outputs: tuple[Path, ...] = ()) -> None:
         """A fatal fault is not held against the input: its claim ends with the ledger and a rerun does it."""
@@ -200,17 +199,21 @@ class _Run:
             stop=self.stop,
             room=room_for(self.task, self.settings),
         )
-        for outcome in belt.outcomes():
-            if outcome is None:
-                self.tell(Event("progress"))
-            elif outcome.value is not None:
-                self.done(outcome.tag, outcome.value, outcome.seconds)
-            elif isinstance(outcome.error, Several):
-                self.later.append(outcome.tag)
-            elif isinstance(outcome.error, Taken):
-                self.skipped(outcome.tag)
-            elif outcome.error is not None:
-                self.failed(outcome.tag, outcome.error, outcome.seconds)
+        with contextlib.closing(belt.outcomes()) as outcomes:
+            for outcome in outcomes:
+                self._settle(outcome)
+
+    def _settle(self, outcome: Outcome[Work, Saved] | None) -> None:
+        if outcome is None:
+            self.tell(Event("progress"))
+        elif outcome.value is not None:
+            self.done(outcome.tag, outcome.value, outcome.seconds)
+        elif isinstance(outcome.error, Several):
+            self.later.append(outcome.tag)
+        elif isinstance(outcome.error, Taken):
+            self.skipped(outcome.tag)
+        elif outcome.error is not None:
+            self.failed(outcome.tag, outcome.error, outcome.seconds)
 
     def _source(self) -> Iterator[Load[Work]]:
         for job in self.plan.todo:
@@ -254,6 +257,18 @@ class _Run:
 
     def _frames_done(self, work: Work, done: int, total: int) -> None:
         self.tell(Event("progress", input=str(work.job.input), done=done, total=total))
+
+
+def _close_broken() -> None:
+    """Point streams whose reader has gone to nowhere, or Python complains of them at its exit."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
 
 
 def peak_memory() -> int:

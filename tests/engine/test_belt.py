@@ -181,6 +181,13 @@ def test_a_caller_who_leaves_early_leaves_no_thread_behind() -> None:
     assert threading.active_count() == before
 
 
+def test_a_belt_that_ends_well_does_not_stop_the_run() -> None:
+    for _ in range(20):
+        stop = Stop()
+        outcomes(belt_of(loads(3), stop=stop))
+        assert not stop.asked
+
+
 def test_stop_of_a_run_reaches_the_stop_of_a_film_but_not_back() -> None:
     run = Stop()
     film = Stop(run)
