@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json as jsonlib
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,10 +34,13 @@ def as_json(card: Card) -> dict[str, Any]:
 
 
 def quality(card: Card) -> str:
-    """The card's first measures in a few words: "Set5 x4 PSNR-Y 31.6"."""
-    return "\n".join(
-        f"{m.get('set', '')} {m.get('measure', '')} {m.get('value', '')}" for m in card.measures[:3]
-    )
+    """The first measure by each protocol, a line each: "set5 x4 psnr 31.62"."""
+    lines: dict[tuple[str, str], str] = {}
+    for m in card.measures:
+        about, protocol = str(m.get("set", "")), str(m.get("protocol", ""))
+        scale = found[0] + " " if (found := re.match(r"x\d+\b", protocol)) else ""
+        lines.setdefault((about, protocol), f"{about} {scale}{m.get('measure', '')} {m.get('value', 0):.4g}")
+    return "\n".join(lines.values())
 
 
 def _models(task: str | None, json: bool) -> None:

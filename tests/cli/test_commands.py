@@ -193,3 +193,19 @@ def test_completion_does_not_import_torch(pixcli, tmp_path):
         timeout=60,
     )
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_quality_is_one_line_for_each_protocol(tmp_path):
+    from pixcli.cli.models import quality
+    from pixcli.models import Card
+
+    rows = [
+        ("set5", "psnr", 31.62, "x4, Y"),
+        ("set5", "ssim", 0.88, "x4, Y"),
+        ("set5", "psnr", 37.5, "x2, Y"),
+    ]
+    names = ("set", "measure", "value", "protocol")
+    card = Card(
+        "a", "superres", "pan", tmp_path, measures=tuple(dict(zip(names, r, strict=True)) for r in rows)
+    )
+    assert quality(card) == "set5 x4 psnr 31.62\nset5 x2 psnr 37.5"
