@@ -28,9 +28,8 @@ def models() -> str:
     for card in sorted(catalogue(), key=lambda c: (c.task, not c.default, c.name)):
         size = card.path.stat().st_size / 1e6
         name = f"`{card.name}`" + (" (default)" if card.default else "")
-        lines.append(
-            f"| {name}: {card.title} | {card.task} | {card.parameters / 1e6:.2f} M | {size:.1f} MB | {measured(card)} |"
-        )
+        cells = (f"{name}: {card.title}", card.task, f"{card.parameters / 1e6:.2f} M", f"{size:.1f} MB")
+        lines.append(f"| {' | '.join(cells)} | {measured(card)} |")
     return "\n".join(lines)
 
 
@@ -40,7 +39,8 @@ def measured(card: Card) -> str:
     for row in card.measures:
         if row["measure"] in SHOWN:
             what = str(row["protocol"]).split(",")[0] if card.task == "superres" else ""
-            cells.append(" ".join(filter(None, (row["set"], what, SHOWN[row["measure"]].format(row["value"])))))
+            figure = SHOWN[row["measure"]].format(row["value"])
+            cells.append(" ".join(filter(None, (row["set"], what, figure))))
     return ", ".join(cells) or "see card"
 
 
@@ -49,7 +49,8 @@ def replaced(text: str) -> str:
     for name, block in (("tasks", tasks()), ("models", models())):
         head, mark, rest = text.partition(f"<!-- {name} -->\n")
         _, end, tail = rest.partition(f"<!-- /{name} -->")
-        assert mark and end, f"README.md has no block {name}"
+        if not (mark and end):
+            sys.exit(f"README.md has no block {name}")
         text = f"{head}{mark}{block}\n{end}{tail}"
     return text
 

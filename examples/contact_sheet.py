@@ -18,7 +18,8 @@ def by_stem(folder: Path) -> dict[str, Path]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("sheet", type=Path)
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--side", type=int, default=256)

@@ -2,7 +2,8 @@
 
     python examples/sample_pictures.py [FOLDER]
 
-writes FOLDER/old_photos/ (grey, a little faded and grainy) and FOLDER/photos/ (in colour, made small); FOLDER is the current one by default.
+writes FOLDER/old_photos/ (grey, a little faded and grainy) and FOLDER/photos/ (in colour, made small).
+FOLDER is the current one by default.
 """
 
 import sys
@@ -24,7 +25,8 @@ def main() -> None:
         photograph = Image.fromarray(getattr(data, name)())
         grey = np.asarray(ImageOps.grayscale(photograph), dtype=np.float64)
         old = 20 + 0.85 * grey + noise.normal(0, 4, grey.shape)
-        Image.fromarray(old.clip(0, 255).astype(np.uint8)).save(folder / "old_photos" / f"{name}.jpg", quality=92)
+        faded = Image.fromarray(old.clip(0, 255).astype(np.uint8))
+        faded.save(folder / "old_photos" / f"{name}.jpg", quality=92)
         small = photograph.reduce(3)
         small.save(folder / "photos" / f"{name}.png")
     print(f"{len(PHOTOGRAPHS)} pictures each in {folder / 'old_photos'} and {folder / 'photos'}")

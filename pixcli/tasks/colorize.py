@@ -81,7 +81,7 @@ class Colorize(PictureTask):
         """
         from torch.nn import functional as F
 
-        now = F.adaptive_avg_pool2d(sample.tensor, list(answer.shape[1:]))
+        now = F.interpolate(sample.tensor[None], size=answer.shape[1:], mode="area")[0]
         if memory is not None and memory[0].shape == answer.shape:
             before, lightness = memory
             change = (now - lightness).abs()
@@ -171,7 +171,6 @@ def annealed_mean(net: Any, temperature: float) -> Any:
             share = (logits / temperature).softmax(1)
             # a sum over 313 bins wants float32, which autocast would not leave it
             with torch.autocast(x.device.type, enabled=False):
-                ab: Tensor = torch.einsum("nkhw,kc->nchw", share, self.centres)
-            return ab
+                return torch.einsum("nkhw,kc->nchw", share, self.get_buffer("centres"))
 
     return AnnealedMean().eval()

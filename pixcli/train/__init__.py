@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pixcli.models import Card
-    from pixcli.train.loop import Recipe
+    from pixcli.train.loop import Recipe, Trained
 
 
 def names() -> tuple[str, ...]:
@@ -56,8 +56,6 @@ def run(
 
     from pixcli.infer import device as devices
     from pixcli.infer import precision as precisions
-    from pixcli.models import save
-    from pixcli.models.load import describe
     from pixcli.train.loop import train
 
     made = find(name)
@@ -80,22 +78,35 @@ def run(
         )
     except FileNotFoundError as e:
         raise InputError(str(e), "set PIXCLI_DATA to the folder that holds data/") from None
-    card = replace(
-        describe(out, made.task, made.network, made.arguments),
-        name=out.stem,
+    return write(made, trained, out, device=chosen.name, precision=kind.name)
+
+
+def write(made: Recipe, trained: Trained, out: Path, *, device: str, precision: str) -> Card:
+    """The trained network as weights and card: what it learnt from and how, and its figures on pictures held
+    back. Test sets and weaknesses are left to whoever measures it and looks at it.
+    """
+    from pixcli.models import Card, save
+    from pixcli.models.load import describe
+
+    settings = made.calibrate(trained.net)
+    card = Card(
+        out.stem,
+        made.task,
+        made.network,
+        out,
         title=made.title,
-        settings=made.calibrate(trained.net),
+        arguments=made.arguments,
+        bf16=True,
+        settings=settings,
         licence="Apache-2.0; see the data for what they were learnt from",
-        data=tuple(
-            {"set": s.folder or "places", "share": s.share, "licence": s.licence} for s in made.sources
-        ),
+        data=tuple({"set": s.title, "share": s.share, "licence": s.licence} for s in made.sources),
         training={
-            "recipe": name,
+            "recipe": made.name,
             "steps": trained.steps,
             "minutes": round(trained.minutes, 1),
-            "device": chosen.name,
-            "precision": kind.name,
+            "device": device,
+            "precision": precision,
             "validation": {k: round(v, 4) for k, v in trained.figures.items()},
         },
     )
-    return save(out, trained.net, card)
+    return save(out, trained.net, describe(card, trained.net))

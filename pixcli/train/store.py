@@ -24,10 +24,11 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 class Source:
     """One training set: a folder of pictures (searched below) or of tar shards, and how to cut it to size.
 
-    folder is taken below PIXCLI_DATA when it is not absolute. reductions: further copies reduced by these
-    factors (antialiased), which are sharper than the original. short_side: reduced to this shorter side when
-    larger. colourful: mean Lab-like chroma (in 8-bit steps) under which a picture is left out. leave_out:
-    stems (or their beginnings) of pictures kept for validation.
+    folder: below PIXCLI_DATA. share: how much of a batch comes from here, beside the others' shares.
+    reductions: copies reduced by these factors (antialiased), which are sharper than the original.
+    short_side: reduced to this shorter side when larger. colourful: mean spread between the channels, in
+    8-bit steps, under which a picture is left out. hold_every: every so many pictures one is kept for
+    validation. optional: the recipe does without it where it is missing. title, licence: for the card.
     """
 
     folder: str
@@ -36,6 +37,8 @@ class Source:
     short_side: int | None = None
     colourful: float = 0.0
     hold_every: int = 0
+    optional: bool = False
+    title: str = ""
     licence: str = ""
 
 

@@ -87,7 +87,7 @@ def test_colour_follows_edges(colorize):
 
 
 def test_a_film_that_stands_still_does_not_flicker(colorize, grey):
-    """Frames that differ by grain alone: the hue of the steadied answer changes far less than frame by frame."""
+    """Frames that differ by grain alone: the steadied colours change far less than frame by frame."""
     noise = np.random.default_rng(1)
     task, memory = colorize.task, None
     alone, steady = [], []

@@ -4,7 +4,6 @@ class rebalancing.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,30 +34,53 @@ class Colorize(Recipe):
     schedule = Schedule(steps=12_000, rate=1e-3, batch=32, warmup=300, decay=0.02, ema=0.999, clip=1.0)
 
     sources = (
-        Source("data/photos_small", 0.25, hold_every=25, licence="research sets, see README"),
-        Source("data/photos_imagenet1000", 0.10, colourful=6, hold_every=10, licence="ImageNet terms"),
-        Source("data/photos_bsds400", 0.05, colourful=6, hold_every=8, licence="non-commercial research"),
+        Source(
+            "data/photos_small",
+            0.25,
+            hold_every=25,
+            title="9,034 thumbnails: MiniPlaces, UTKFace, Flickr8k, fashion, cats and dogs, flowers, cars",
+            licence="research sets, mostly without a stated licence",
+        ),
+        Source(
+            "data/photos_imagenet1000",
+            0.10,
+            colourful=6,
+            hold_every=10,
+            title="one picture of each ImageNet class",
+            licence="ImageNet terms (non-commercial research)",
+        ),
+        Source(
+            "data/photos_bsds400",
+            0.05,
+            colourful=6,
+            hold_every=8,
+            title="BSDS500, train and test",
+            licence="non-commercial research and education",
+        ),
         Source(
             "data/photos_hires",
             0.04,
-            short_side=320,
             reductions=(1.0, 0.6),
+            short_side=320,
             hold_every=8,
-            licence="mixed, see README",
+            title="wallpapers and DIV2K validation pictures",
+            licence="CC0, CC BY, CC BY-SA, GPL, Unsplash; DIV2K for academic research",
+        ),
+        Source(
+            "data/places_128",
+            0.56,
+            colourful=7,
+            optional=True,
+            title="110,002 MiniPlaces thumbnails (public repository rathull/CTFs, f35c219, data/images)",
+            licence="none stated",
         ),
     )
-    # Places2 thumbnails from the public repository rathull/CTFs (f35c219, data/images), when PIXCLI_PLACES
-    # names the folder
-    places = Source("", 0.56, colourful=7, licence="none stated")
 
     def open(self, data: Path, cache: Path) -> None:
+        self.sources = tuple(s for s in self.sources if not s.optional or (data / s.folder).is_dir())
         self.stores = [Store(s, data, cache) for s in self.sources]
-        self.held = [Store(s, data, cache, held=True) for s in self.sources]
-        shares = [s.share for s in self.sources]
-        if more := os.environ.get("PIXCLI_PLACES"):
-            self.stores.append(Store(self.places, Path(more), cache))
-            shares.append(self.places.share)
-        self.shares = np.cumsum(shares)
+        self.held = [Store(s, data, cache, held=True) for s in self.sources if s.hold_every]
+        self.shares = np.cumsum([s.share for s in self.sources])
         self.nearest, self.soft = soft_table()
         self.weights = self._rebalancing()
 

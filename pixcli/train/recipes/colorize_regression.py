@@ -1,4 +1,4 @@
-"""colorize-regression: the same network asked for ab itself, with the squared error that Zhang et al. compare with.
+"""colorize-regression: the same network asked for ab itself, by the squared error that Zhang et al. set beside.
 
 Start it from a checkpoint of `colorize` (`--start runs/colorize/last.pt`); all but the last layer fits.
 """

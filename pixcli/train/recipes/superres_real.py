@@ -23,8 +23,8 @@ class SuperResReal(SuperRes):
     schedule = Schedule(steps=10_000, rate=4e-4, batch=16, warmup=200, decay=0.0, ema=0.999, clip=0.5)
 
     def degrade(self, high: Tensor, scale: int, rng: np.random.Generator) -> Tensor:
-        """Lens blur of up to σ = 0.9 low-resolution pixels, noise of up to σ = 12, JPEG of quality 35 to 95; one in
-        eight is left as the plain reduction.
+        """Lens blur of up to σ = 0.9 low-resolution pixels, noise of up to σ = 12, JPEG of quality 35 to 95;
+        one in eight is left as the plain reduction.
         """
         low = torch.empty(len(high), 3, high.shape[2] // scale, high.shape[3] // scale)
         for i, picture in enumerate(high):
