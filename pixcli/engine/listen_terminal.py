@@ -67,9 +67,7 @@ class People:
         self.total, self.said = event.total, time.monotonic()
         if self.quiet:
             return
-        self._line(
-            " ".join(filter(None, [event.task, event.model and f"with {event.model}", f"on {event.device}"]))
-        )
+        self._line(event.task + (f" with {event.model} on {event.device}" if event.model else ""))
         if self.terminal:
             self.bar = _bar(event.total, event.task, "file", self.stream)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Settings:
     """None leaves a choice to the engine.
 
-    tile: side in pixels. workers: threads for decoding, and as many for encoding. memory: bytes that pictures in
-    flight may take together; one picture is always let in, however large. max_failures: the run stops when that
-    many inputs have failed. strict: a loss fails the input and its output is not kept.
+    tile: side in pixels. workers: threads for decoding, and as many for encoding. memory: bytes that pictures
+    in flight may take together; one picture is always let in, however large. max_failures: the run stops when
+    that many inputs have failed. strict: a loss fails the input and its output is not kept.
     """
 
     device: str = "auto"

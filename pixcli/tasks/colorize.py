@@ -165,12 +165,12 @@ def annealed_mean(net: Any, temperature: float) -> Any:
             self.register_buffer("centres", bins())
 
         def forward(self, x: Tensor) -> Tensor:
-            logits = self.net(x).float()
+            logits: Tensor = self.net(x).float()
             if logits.shape[1] == 2:
                 return logits * 110
             share = (logits / temperature).softmax(1)
             # a sum over 313 bins wants float32, which autocast would not leave it
             with torch.autocast(x.device.type, enabled=False):
-                return torch.einsum("nkhw,kc->nchw", share, self.get_buffer("centres"))
+                return (share.movedim(1, -1) @ self.get_buffer("centres")).movedim(-1, 1)
 
     return AnnealedMean().eval()

@@ -33,7 +33,7 @@ class Colorize(Recipe):
     title = "Colour for black-and-white photographs"
     schedule = Schedule(steps=12_000, rate=1e-3, batch=32, warmup=300, decay=0.02, ema=0.999, clip=1.0)
 
-    sources = (
+    sources: tuple[Source, ...] = (
         Source(
             "data/photos_small",
             0.25,

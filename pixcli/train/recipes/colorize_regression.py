@@ -1,4 +1,4 @@
-"""colorize-regression: the same network asked for ab itself, by the squared error that Zhang et al. set beside.
+"""colorize-regression: the same network asked for ab itself, by the squared error, to compare with.
 
 Start it from a checkpoint of `colorize` (`--start runs/colorize/last.pt`); all but the last layer fits.
 """

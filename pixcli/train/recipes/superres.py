@@ -23,7 +23,7 @@ class SuperRes(Recipe):
     patch = 40  # low-resolution pixels
 
     # reduced copies are sharper and freer of coding noise than the originals
-    sources = (
+    sources: tuple[Source, ...] = (
         Source(
             "data/photos_hires",
             0.55,
