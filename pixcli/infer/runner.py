@@ -248,10 +248,12 @@ def _extent(x: Tensor) -> float:
 
 
 def _allocate(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """An ordinary tensor: one of inference mode could not be changed by whoever gets it."""
+    """An ordinary tensor (one of inference mode could not be changed by whoever gets it), laid out pixel by
+    pixel, as networks answer and files are written.
+    """
     try:
         with torch.inference_mode(False):
-            return torch.empty(shape, dtype=dtype)
+            return torch.empty(shape, dtype=dtype, memory_format=torch.channels_last)
     except (RuntimeError, MemoryError) as fault:
         if not memory.is_shortage(fault):
             raise

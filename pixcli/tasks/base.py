@@ -126,10 +126,7 @@ class Task:
 
     def infer(self, samples: Sequence[Sample]) -> list[Tensor]:
         """The network's answers, each (C, H, W), in the order of the samples, which all have one shape."""
-        import torch
-
-        answers = self.runner(torch.stack([s.tensor for s in samples]), samples[0].answer)
-        return list(answers)
+        return list(self.runner(stacked(samples), samples[0].answer))
 
     def follow(self, memory: Any, sample: Sample, answer: Tensor) -> tuple[Tensor, Any]:
         """The answer for a film's frame made steady with what was kept of earlier frames, and what to keep.
@@ -143,3 +140,10 @@ class Task:
 
 class PictureTask(Task):
     """A picture in, a picture out, in the input's own format, with its alpha, depth, profile and metadata."""
+
+
+def stacked(samples: Sequence[Sample]) -> Tensor:
+    """(N, C, H, W) of samples of one shape; a single one is not copied."""
+    import torch
+
+    return samples[0].tensor[None] if len(samples) == 1 else torch.stack([s.tensor for s in samples])

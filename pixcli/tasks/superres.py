@@ -8,7 +8,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from pixcli.errors import UsageError
-from pixcli.tasks.base import Option, PictureTask, Result, Sample
+from pixcli.tasks.base import Option, PictureTask, Result, Sample, stacked
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,15 +88,13 @@ class SuperRes(PictureTask):
         from pixcli.media.colour import to_srgb
 
         width, height = self.check(picture.width, picture.height)
-        rgb = bleed(to_srgb(picture), picture.alpha)
-        tensor = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))
+        rgb = np.require(bleed(to_srgb(picture), picture.alpha), requirements=["C", "W"])
+        tensor = torch.from_numpy(rgb).permute(2, 0, 1)
         passes = plan_passes(max(width / picture.width, height / picture.height), self.scales)
         return Sample(tensor, Context(picture, passes, (height, width)), tensor.dtype)
 
     def infer(self, samples: Sequence[Sample]) -> list[Tensor]:
-        import torch
-
-        x = torch.stack([s.tensor for s in samples])
+        x = stacked(samples)
         for scale in samples[0].context.passes:
             x = self.runners[scale](x, samples[0].answer)
         return list(x)
