@@ -112,7 +112,7 @@ def exif_for(raw: bytes | None, width: int, height: int) -> bytes | None:
         block = _Block(raw)
         first = block.number("I", 4)
         entries = list(block.entries(first))
-        for entry in entries:
+        for entry in list(entries):  # one level: a directory may point to itself
             if entry.tag == EXIF_IFD:
                 entries += block.entries(entry.value)
         for entry in entries:
