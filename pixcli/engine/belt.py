@@ -1,8 +1,8 @@
 """The belt: decoding threads ahead ‖ the network's thread ‖ encoding threads behind.
 
 What is in flight is bounded in bytes, so a folder of thumbnails runs hundreds ahead and a panorama goes
-alone. Every load goes through every stage, failed ones too, so that order and count are kept; the caller's
-thread gets the outcomes.
+alone. Every load goes through every stage, failed ones too, so that order and count are kept; outcomes are
+told on the caller's thread.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ TICK_S = 0.1  # how soon a waiting thread sees a request to stop
 
 @dataclass(frozen=True)
 class Load(Generic[T]):
-    """One thing to carry. cost: bytes that it takes while in flight. prepare: reads and prepares it, on a
-    decoding thread."""
+    """One thing to carry. cost: its bytes in flight. prepare: reads and prepares it, on a decoding thread."""
 
     tag: T
     cost: int
@@ -39,8 +38,7 @@ class Load(Generic[T]):
 
 @dataclass
 class Outcome(Generic[T, R]):
-    """What became of a load: value, or error, or neither when the run was stopped before the network had
-    it."""
+    """What became of a load: value, or error, or neither when the run was stopped before the network."""
 
     tag: T
     value: R | None = None
@@ -84,11 +82,10 @@ class Budget:
 
 
 class Belt(Generic[T, R]):
-    """Carry loads from `source` through prepare → infer → finish. `source` is advanced by one decoding thread
-    at a time.
+    """Carry loads from `source` through prepare → infer → finish.
 
-    ordered: the network sees the loads in the order of the source, and outcomes come in it (the frames of a
-    film); else whatever is ready goes on.
+    source: advanced by one decoding thread at a time. ordered: the network sees the loads in the order of the
+    source, and outcomes come in it (the frames of a film); else whatever is ready goes on.
     """
 
     def __init__(
@@ -115,13 +112,20 @@ class Belt(Generic[T, R]):
         self.finished: queue.SimpleQueue[_Parcel[T, R] | None] = queue.SimpleQueue()
 
     def outcomes(self) -> Generator[Outcome[T, R] | None]:
-        """The outcomes, and None now and then while there are none. Raises what broke the source, after
-        everything before it is through.
+        """The outcomes, and None now and then while there are none.
 
-        When the caller leaves early the belt is stopped, and what is in the network is waited for.
+        Raises what broke the source, after everything before it is through. When the caller leaves early the
+        belt is stopped, and what is in the network is waited for.
         """
-        stages = [self._decode] * self.room.decoders + [self._network] + [self._encode] * self.room.encoders
-        threads = [threading.Thread(target=self._stage, args=(stage,), daemon=True) for stage in stages]
+        import torch
+
+        # torch counts threads per thread: those beside the network share the processor among themselves
+        # instead of each taking all of it, which is a quarter less work in all
+        whole = torch.get_num_threads()
+        part = max(1, whole // max(self.room.decoders, self.room.encoders))
+        stages = [(self._decode, part)] * self.room.decoders
+        stages += [(self._network, whole)] + [(self._encode, part)] * self.room.encoders
+        threads = [threading.Thread(target=self._stage, args=stage, daemon=True) for stage in stages]
         for thread in threads:
             thread.start()
         held: dict[int, _Parcel[T, R]] = {}
@@ -151,9 +155,12 @@ class Belt(Generic[T, R]):
             for thread in threads:
                 thread.join()
 
-    def _stage(self, stage: Callable[[], None]) -> None:
+    def _stage(self, stage: Callable[[], None], cores: int) -> None:
         """A stage never dies without a word: what is no fault of a single load breaks the whole belt."""
+        import torch
+
         try:
+            torch.set_num_threads(cores)
             stage()
         except BaseException as e:
             self.broken = self.broken or e
@@ -192,8 +199,7 @@ class Belt(Generic[T, R]):
         self.ready.put(None)
 
     def _next(self, wait: bool) -> _Parcel[T, R] | None:
-        """The next parcel for the network; None when all are through, or none is ready and we shall not
-        wait."""
+        """The network's next parcel; None when all are through, or none is ready and `wait` is off."""
         while True:
             if self.early and (not self.ordered or self.turn in self.early):
                 number = self.turn if self.ordered else next(iter(self.early))
