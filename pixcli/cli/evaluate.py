@@ -46,6 +46,10 @@ def shared(
     device: Device = "auto",
     precision: Precision = "auto",
     tile: Tile = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Write the figures into the model's card.", rich_help_panel="Measure"),
+    ] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -70,6 +74,11 @@ def _command(task: type[Task]) -> Callable[..., None]:
             settings=settings,
             **options,
         )
+        if typed["record"]:
+            from pixcli.models import find
+            from pixcli.models.load import record
+
+            record(find(table.model, task.name), table.measures())
         if typed["json"]:
             print(jsonlib.dumps(table.to_json()))
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -103,11 +104,18 @@ def save(path: Path, net: nn.Module, card: Card, dtype: Literal["float16", "floa
         parameters=sum(p.numel() for p in net.parameters()),
         sha256=hashlib.sha256(data).hexdigest(),
     )
-    try:
-        _write(path, data)
-        _write(path.with_suffix(".toml"), to_toml(card).encode())
-    except OSError as e:
-        raise OutputError(f"{path}: cannot be written: {e.strerror}") from None
+    _write(path, data)
+    _write(path.with_suffix(".toml"), to_toml(card).encode())
+    return card
+
+
+def record(card: Card, rows: Iterable[dict[str, Any]]) -> Card:
+    """Write measures into the card's TOML in place of those of the same set and protocol. Raises OutputError."""
+    rows = tuple(rows)
+    new = {(row["set"], row["protocol"]) for row in rows}
+    kept = tuple(row for row in card.measures if (row["set"], row["protocol"]) not in new)
+    card = replace(card, measures=kept + rows)
+    _write(card.path.with_suffix(".toml"), to_toml(card).encode())
     return card
 
 
@@ -129,13 +137,15 @@ def _serialise(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temp.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temp.replace(path)
+    except OSError as e:
+        raise OutputError(f"{path}: cannot be written: {e.strerror}") from None
     finally:
         temp.unlink(missing_ok=True)
