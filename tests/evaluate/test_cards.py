@@ -1,0 +1,27 @@
+"""The figures in the cards are those that their commands print."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+
+import pytest
+
+from pixcli.models import catalogue
+
+COMMANDS = sorted({(card.name, row["command"]) for card in catalogue() for row in card.measures})
+WITHIN = {"psnr": 0.05, "ssim": 0.002, "ab_rmse": 0.1}
+
+
+@pytest.mark.skipif("PIXCLI_DATA" not in os.environ, reason="PIXCLI_DATA names no folder with test sets")
+@pytest.mark.parametrize(("name", "command"), COMMANDS)
+def test_a_card_says_what_its_command_measures(name, command, pixcli):
+    card = next(c for c in catalogue() if c.name == name)
+    stated = {row["measure"]: row["value"] for row in card.measures if row["command"] == command}
+    ran = pixcli(*shlex.split(command)[1:], "--json", PIXCLI_DATA=os.environ["PIXCLI_DATA"])
+    assert ran.returncode == 0, ran.stderr
+    mean = json.loads(ran.stdout)["mean"]
+    for measure, within in WITHIN.items():
+        if measure in stated:
+            assert mean[measure] == pytest.approx(stated[measure], abs=within), measure
