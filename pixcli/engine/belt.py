@@ -84,8 +84,10 @@ class Budget:
 class Belt(Generic[T, R]):
     """Carry loads from `source` through prepare → infer → finish.
 
-    source: advanced by one decoding thread at a time. ordered: the network sees the loads in the order of the
-    source, and outcomes come in it (the frames of a film); else whatever is ready goes on.
+    source: advanced by one decoding thread at a time. note: called by an encoding thread with each
+    outcome before it takes the next; what it raises becomes the outcome's error. ordered: the network sees the
+    loads in the order of the source, and outcomes come in it (the frames of a film); else whatever is ready
+    goes on.
     """
 
     def __init__(
@@ -94,11 +96,12 @@ class Belt(Generic[T, R]):
         infer: Callable[[Sequence[Sample]], list[Tensor]],
         finish: Callable[[T, Tensor, Sample], R],
         *,
+        note: Callable[[Outcome[T, R]], None] | None = None,
         stop: Stop,
         room: Room,
         ordered: bool = False,
     ) -> None:
-        self.source, self.infer, self.finish = source, infer, finish
+        self.source, self.infer, self.finish, self.note = source, infer, finish, note
         self.stop, self.room, self.ordered = stop, room, ordered
         self.budget = Budget(room.memory, room.most)
         self.broken: BaseException | None = None
@@ -262,6 +265,11 @@ class Belt(Generic[T, R]):
                     parcel.out.error = e
             parcel.sample = parcel.answer = None
             parcel.out.seconds += time.perf_counter() - began
+            if self.note is not None:
+                try:
+                    self.note(parcel.out)
+                except Exception as e:
+                    parcel.out.error = e
             self.finished.put(parcel)
             del parcel
         self.finished.put(None)

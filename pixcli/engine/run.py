@@ -1,8 +1,9 @@
 """A run: the jobs of a plan through the belt, each outcome told and written down, and an exit code.
 
-Everything that decides, tells or notes happens on the caller's thread. Per input there is one boundary, on
-the belt: whatever an input raises is its own failure, unless it says that no other input could do better
-(OutputError, DeviceError).
+Everything that decides or tells happens on the caller's thread. A picture is noted as done by the thread that
+wrote it: a kill costs at most one picture a thread, however long a listener keeps us waiting. Per input there
+is one boundary, on the belt: whatever an input raises is its own failure, unless it says that no other input
+could do better (OutputError, DeviceError).
 """
 
 from __future__ import annotations
@@ -151,16 +152,13 @@ class _Run:
             self.ended = "first failure" if most == 1 else f"{most} failures"
             self.stop.ask()
 
-    def done(self, work: Work, saved: Saved, seconds: float) -> None:
-        job = work.job
+    def note(self, work: Work, saved: Saved, seconds: float) -> None:
         if self.ledger is not None:
-            try:
-                self.ledger.done(job, saved.outputs, seconds=seconds, lost=saved.lost)
-            except PixcliError as e:
-                self.failed(work, e, seconds, saved.outputs)
-                return
+            self.ledger.done(work.job, saved.outputs, seconds=seconds, lost=saved.lost)
+
+    def done(self, work: Work, saved: Saved, seconds: float) -> None:
         made = tuple(map(str, saved.outputs))
-        self.count(Item("done", str(job.input), made, seconds, work.pixels, saved.lost))
+        self.count(Item("done", str(work.job.input), made, seconds, work.pixels, saved.lost))
 
     def failed(self, work: Work, error: Exception, seconds: float, outputs: tuple[Path, ...] = ()) -> None:
         """A fatal fault is not held against the input: its claim ends with the ledger and a rerun does it."""
@@ -196,6 +194,7 @@ class _Run:
             self._source(),
             self.task.infer,
             self._save,
+            note=self._note,
             stop=self.stop,
             room=room_for(self.task, self.settings),
         )
@@ -206,14 +205,15 @@ class _Run:
     def _settle(self, outcome: Outcome[Work, Saved] | None) -> None:
         if outcome is None:
             self.tell(Event("progress"))
-        elif outcome.value is not None:
-            self.done(outcome.tag, outcome.value, outcome.seconds)
         elif isinstance(outcome.error, Several):
             self.later.append(outcome.tag)
         elif isinstance(outcome.error, Taken):
             self.skipped(outcome.tag)
         elif outcome.error is not None:
-            self.failed(outcome.tag, outcome.error, outcome.seconds)
+            made = outcome.value.outputs if outcome.value is not None else ()
+            self.failed(outcome.tag, outcome.error, outcome.seconds, made)
+        elif outcome.value is not None:
+            self.done(outcome.tag, outcome.value, outcome.seconds)
 
     def _source(self) -> Iterator[Load[Work]]:
         for job in self.plan.todo:
@@ -234,16 +234,25 @@ class _Run:
     def _save(self, work: Work, answer: Tensor, sample: Sample) -> Saved:
         return save(self.task.finish(answer, sample), work.job, self.plan, self.settings)
 
+    def _note(self, outcome: Outcome[Work, Saved]) -> None:
+        if outcome.value is not None:
+            self.note(outcome.tag, outcome.value, outcome.seconds)
+        elif outcome.error is not None and explain(outcome.error).fatal is not None:
+            self.stop.ask()  # before the next one runs into it
+
     # Films and animations: frames in order, one file at a time
 
     def _film(self, work: Work) -> None:
         began = time.perf_counter()
         carry = carry_film if work.job.kind == "film" else carry_animation
+        made: tuple[Path, ...] = ()
         try:
             self.claim(work)
             saved = carry(
                 self.task, work, self.plan, self.settings, self.stop, partial(self._frames_done, work)
             )
+            made = saved.outputs
+            self.note(work, saved, time.perf_counter() - began)
         except Taken:
             self.skipped(work)
         except Stopped:
@@ -251,7 +260,7 @@ class _Run:
         except Damaged as e:
             self.failed(work, e, time.perf_counter() - began, e.saved.outputs)
         except Exception as e:
-            self.failed(work, e, time.perf_counter() - began)
+            self.failed(work, e, time.perf_counter() - began, made)
         else:
             self.done(work, saved, time.perf_counter() - began)
 

@@ -171,6 +171,7 @@ def test_not_enough_memory_for_one_picture_is_its_own_failure(photos: Path, tmp_
 
 def test_a_device_that_fails_ends_the_run(photos: Path, tmp_path: Path) -> None:
     def fail(samples: Sequence[Sample]) -> None:
+        time.sleep(0.02)
         raise DeviceError("out of memory for the smallest tile")
 
     summary, _ = do([photos], tmp_path / "out", Invert(fail), workers=1, batch=1)
