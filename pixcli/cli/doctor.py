@@ -72,12 +72,10 @@ def _writable(folder: Path) -> str:
             file.write(b"pixcli")
     except OSError as fault:
         raise OutputError(f"{existing}: {fault.strerror}", "choose another folder") from None
-    free = (
-        os.statvfs(existing).f_bavail * os.statvfs(existing).f_frsize / 1e9
-        if hasattr(os, "statvfs")
-        else None
-    )
-    return str(existing) if free is None else f"{existing}, {free:.1f} GB free"
+    if not hasattr(os, "statvfs"):
+        return str(existing)
+    system = os.statvfs(existing)
+    return f"{existing}, {system.f_bavail * system.f_frsize / 1e9:.1f} GB free"
 
 
 def _checks(device: str, out: Path) -> Iterator[tuple[str, Callable[[], str]]]:
@@ -121,9 +119,7 @@ def add_to(app: typer.Typer) -> None:
                 verdict, text = "ok", check()
             except PixcliError as fault:
                 verdict, text, code = "FAULT", str(fault), code or fault.exit_code
-            except (
-                Exception
-            ) as fault:  # a broken installation may fail in any way; the other checks still help
+            except Exception as fault:  # a broken installation fails in any way; the other checks still help
                 if debug:
                     raise
                 verdict, text, code = "FAULT", f"{type(fault).__name__}: {fault}", code or 1

@@ -26,9 +26,8 @@ def _parameters(command: Any, ctx: Any) -> list[tuple[str, tuple[str, str]]]:
         record = param.get_help_record(ctx)
         if record:
             argument = param.param_type_name == "argument"
-            name = (
-                record[0].split(" <")[0] if argument else record[0]
-            )  # Typer adds the Python type, <list[str]>
+            # Typer adds the Python type of an argument: <list[str]>
+            name = record[0].split(" <")[0] if argument else record[0]
             title = getattr(param, "rich_help_panel", None) or ("Arguments" if argument else "Other")
             rows.append((title, (name, record[1])))
     return rows

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 
 def attach(task: Task, model: Model, settings: Settings, listeners: Iterable[Listener] = ()) -> str:
-    """Give `task` its network on the device and in the precision that `settings` ask for; what was taken, in
-    words.
+    """Give `task` its network as `settings` ask for it; returns device and precision in words.
 
-    Why it was taken goes to the listeners as notes, and so does what the runner has to say later (smaller
+    Why they were taken goes to the listeners as notes, and so does what the runner has to say later (smaller
     tiles, a tile redone). Raises DeviceError when the device cannot be used.
     """
     from pixcli.infer import device as devices

@@ -84,10 +84,9 @@ class Budget:
 class Belt(Generic[T, R]):
     """Carry loads from `source` through prepare → infer → finish.
 
-    source: advanced by one decoding thread at a time. note: called by an encoding thread with each
-    outcome before it takes the next; what it raises becomes the outcome's error. ordered: the network sees the
-    loads in the order of the source, and outcomes come in it (the frames of a film); else whatever is ready
-    goes on.
+    source: advanced by one decoding thread at a time. note: called by an encoding thread with each outcome
+    before it takes the next; what it raises becomes the outcome's error. ordered: the network sees the loads
+    in the order of the source, and outcomes come in it (the frames of a film); else whatever is ready goes on.
     """
 
     def __init__(

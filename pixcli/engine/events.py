@@ -1,5 +1,4 @@
-"""What the engine tells the world. Terminal, NDJSON and report are listeners: functions that are called with
-an Event."""
+"""What the engine tells the world. Terminal and NDJSON are listeners: functions called with an Event."""
 
 from __future__ import annotations
 
@@ -16,7 +15,8 @@ class Item:
 
     seconds: work spent on it by all threads together, waiting in queues not counted. pixels: width × height ×
     frames of the input. lost: what the output could not keep. text: why it was skipped, or what is wrong when
-    it failed, then `error` is the kind ("input", "output", "device", "internal").
+    it failed; then `error` is the kind ("input", "output", "device", "usage", "weights", "refused" by the
+    plan, "internal").
     """
 
     status: Status
@@ -32,8 +32,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Summary:
-    """How a run ended. total = done + skipped + failed + left; left were not begun or not finished when the
-    run was stopped.
+    """How a run ended. total = done + skipped + failed + left, those that a stopped run did not finish.
 
     peak_memory: bytes, of this process; 0 where the system does not say. ended: why the run stopped early, or
     "".
@@ -57,9 +56,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class Event:
-    """start: `task`, `model`, `device`, `total`. item: `item`. progress: `done` of `total` (0: unknown)
-    frames of `input`, or, when
-    `input` is empty, a sign of life. note: `text`. summary: `summary`."""
+    """What happened; the fields that belong to a kind are set.
+
+    start: `task`, `model`, `device`, `total`. item: `item`. progress: `done` of `total` (0: unknown) frames
+    of `input`, or, when `input` is empty, a sign of life. note: `text`. summary: `summary`.
+    """
 
     kind: Literal["start", "item", "progress", "note", "summary"]
     task: str = ""

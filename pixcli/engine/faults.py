@@ -1,5 +1,4 @@
-"""What an exception means for a run: words for people, a kind for scripts, and whether the next input would
-meet it too."""
+"""What an exception means for a run: words, a kind for scripts, whether the next input would meet it too."""
 
 from __future__ import annotations
 
@@ -12,8 +11,7 @@ from pixcli.errors import DeviceError, OutputError, PixcliError
 
 @dataclass(frozen=True)
 class Fault:
-    """kind: "input", "output", "device", or "internal" for what we did not foresee. fatal: the run cannot go
-    on."""
+    """kind: "input", "output", "device", …; "internal" for what we did not foresee. fatal: ends the run."""
 
     kind: str
     text: str

@@ -1,5 +1,4 @@
-"""A film or an animation through the belt: frames in order, every one of them, steadied by the task, written
-as they come."""
+"""A film or an animation through the belt: every frame, in order, steadied by the task."""
 
 from __future__ import annotations
 
@@ -92,8 +91,7 @@ def carry_film(task: Task, work: Work, plan: Plan, settings: Settings, stop: Sto
 
 
 def carry_animation(task: Task, work: Work, plan: Plan, settings: Settings, stop: Stop, tell: Tell) -> Saved:
-    """Do an animation or a TIFF of several pages; as `carry_film`. A format of stills that was asked for gets
-    the first."""
+    """Do an animation or a TIFF of several pages, as `carry_film`; a format of stills gets the first."""
     job = work.job
     cost = cost_of(task, *size_of(job))
     pages = frames(job.input, max_pixels=settings.max_pixels)
@@ -135,8 +133,7 @@ def carry_animation(task: Task, work: Work, plan: Plan, settings: Settings, stop
 def _through(
     task: Task, loads: Iterator[Load[T]], settings: Settings, stop: Stop
 ) -> Generator[tuple[T, Result]]:
-    """The results of frames, in their order. A frame that fails is the end of it: raises what it raised, or
-    Stopped."""
+    """The results of frames, in order. A frame that fails ends it: raises what it raised, or Stopped."""
     memory: Any = None
 
     def infer(samples: Sequence[Sample]) -> list[Tensor]:

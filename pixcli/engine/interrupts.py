@@ -12,8 +12,10 @@ from types import FrameType
 
 
 class Stop:
-    """A request to take no more inputs; one that is made to `above` counts here too. No locks, for a signal
-    handler must not wait."""
+    """A request to take no more inputs; one that is made to `above` counts here too.
+
+    It has no lock, for a signal handler must not wait.
+    """
 
     def __init__(self, above: Stop | None = None) -> None:
         self.above = above
@@ -30,8 +32,7 @@ class Stop:
 
 @contextlib.contextmanager
 def interrupts(stop: Stop, clean: Callable[[], None]) -> Iterator[None]:
-    """SIGINT and SIGTERM set `stop` within this block. A second one calls `clean` (temporary files) and
-    leaves with 128 + its number.
+    """SIGINT and SIGTERM set `stop` within this block; a second calls `clean` and leaves with 128 + number.
 
     Does nothing outside the main thread, where Python allows no handlers, nor for a signal that the parent
     had us ignore (nohup).
@@ -47,9 +48,7 @@ def interrupts(stop: Stop, clean: Callable[[], None]) -> Iterator[None]:
         if not stop.signal:
             stop.signal, first = number, now
             stop.ask()
-        elif (
-            now - first > 0.2
-        ):  # timeout(1) and job managers send one request twice, to the process and to its group
+        elif now - first > 0.2:  # timeout(1) and job managers tell the process and its group: one request
             clean()
             os._exit(128 + number)
 

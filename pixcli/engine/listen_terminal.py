@@ -1,5 +1,4 @@
-"""For people: problems as one line each, a bar on a terminal or a line a minute elsewhere, and how it ended;
-all on stderr.
+"""For people, on stderr: a line for each problem, a bar or a line a minute, and how it ended.
 
 Problems are said even with quiet. A file's name may carry anything, so every text passes through `shown`.
 """
@@ -24,8 +23,10 @@ ROWS = 20  # failures that are repeated in the closing table
 
 
 class People:
-    """A listener that writes to `stream` (stderr). debug adds tracebacks; quiet leaves problems alone.
-    terminal: None asks the stream."""
+    """A listener that writes to `stream` (stderr).
+
+    debug adds tracebacks; quiet leaves problems alone. terminal: None asks the stream.
+    """
 
     def __init__(
         self,

@@ -28,8 +28,7 @@ MOST_ON_STDIN = 2_000_000_000  # bytes
 
 @dataclass
 class Work:
-    """A job under way. claimed: the ledger holds it for this run. pixels: of the input, as far as it has been
-    read."""
+    """A job under way. claimed: the ledger holds it for this run. pixels: of the input, as far as read."""
 
     job: Job
     claimed: bool = False
@@ -49,9 +48,10 @@ class Several(Exception):
 
 
 def size_of(job: Job) -> tuple[int, int]:
-    """Width and height by the header, for the budget; zeros where it does not say. What is wrong with a file
-    is said when
-    it is read."""
+    """Width and height by the header, for the budget; zeros where it does not say.
+
+    What is wrong with a file is said when it is read.
+    """
     if job.input == STREAM:
         return 0, 0
     try:
@@ -123,9 +123,10 @@ def save(result: Result, job: Job, plan: Plan, settings: Settings) -> Saved:
 def written(
     how: Callable[[Path], Iterable[str]], path: Path, lost: Iterable[str], settings: Settings
 ) -> tuple[str, ...]:
-    """What `how`, which writes to the path that it is given, has lost. With strict nothing stands at `path`
-    when
-    that, or `lost`, is anything."""
+    """What `how`, which writes to the path that it is given, has lost.
+
+    With strict nothing stands at `path` when that, or `lost`, is anything.
+    """
     if path == STREAM:
         with TemporaryDirectory(prefix="pixcli-") as folder:
             file = Path(folder) / "picture"

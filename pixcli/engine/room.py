@@ -25,8 +25,10 @@ MOST_TOGETHER = 32
 
 @dataclass(frozen=True)
 class Room:
-    """memory: bytes in flight. most: loads in flight. decoders, encoders: threads. pixels: of one batch;
-    batch: samples in one batch, whatever their size, when not None.
+    """How much may be under way.
+
+    memory: bytes in flight. most: loads in flight. decoders, encoders: threads. pixels: of one batch; batch:
+    samples in one batch, whatever their size, when not None.
     """
 
     memory: int = LEAST
@@ -44,8 +46,7 @@ class Room:
 
 
 def room_for(task: Task, settings: Settings) -> Room:
-    """The room that the settings leave, or this machine has. On a processor only what is far too small to
-    fill it is batched."""
+    """The room that the settings leave, or this machine has; a processor batches small samples only."""
     cores = os.cpu_count() or 1
     return Room(
         memory=settings.memory or max(LEAST, min(MOST, machine_memory() // SHARE)),
@@ -57,8 +58,7 @@ def room_for(task: Task, settings: Settings) -> Room:
 
 
 def machine_memory() -> int:
-    """Bytes of memory that this process may use, by the machine or its container; 0 where the system does not
-    say."""
+    """Bytes that this process may use, by the machine or its container; 0 where the system does not say."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -70,8 +70,7 @@ def machine_memory() -> int:
 
 
 def cost_of(task: Task, width: int, height: int) -> int:
-    """Bytes that a picture of this size takes while in flight: pixels and tensor, as they come and as they
-    go."""
+    """Bytes that a picture of this size takes in flight: pixels and tensor, as they come and as they go."""
     try:
         wide, high = task.check(width, height)
     except PixcliError:  # it will be said when the picture's turn comes

@@ -13,12 +13,8 @@ from PIL import Image
 from pixcli.errors import InputError, UsageError
 
 VARIABLE = "PIXCLI_DATA"
-SETS = {
-    "set5": 5,
-    "set14": 14,
-    "kodak24": 24,
-    "cbsd68": 68,
-}  # name: number of pictures, so that none is missed unseen
+# name: number of pictures, so that none is missed unseen
+SETS = {"set5": 5, "set14": 14, "kodak24": 24, "cbsd68": 68}
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 

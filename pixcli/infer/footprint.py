@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Footprint:
-    """reach: input pixels in each direction that one output pixel depends on; None when it needs the whole
-    picture.
+    """How much of a picture an output depends on, and the sizes that go with it; all in pixels.
 
-    multiple: height and width given to the network must be multiples of this. scale: output pixels per input
-    pixel. side: for a network of the whole picture, the working side (shorter side in pixels) that it was
-    trained for.
+    reach: input pixels in each direction that one output pixel depends on; None when it needs the whole
+    picture. multiple: height and width given to the network must be multiples of this. scale: output pixels
+    per input pixel. side: for a network of the whole picture, the shorter side that it was trained for.
     """
 
     reach: int | None

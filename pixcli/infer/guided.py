@@ -1,6 +1,4 @@
-"""Fast guided filter (He & Sun 2015, arXiv:1505.00996): a small map brought up to full size along the edges
-of a picture.
-"""
+"""Fast guided filter (He & Sun 2015, arXiv:1505.00996): a small map enlarged along a picture's edges."""
 
 from __future__ import annotations
 
@@ -11,11 +9,10 @@ if TYPE_CHECKING:
 
 
 def coefficients(guide: Tensor, x: Tensor, radius: int, eps: float) -> Tensor:
-    """Local linear model x ≈ a · guide + b. guide (1, h, w), x (C, h, w) → (2C, h, w): the a, then the b,
-    averaged over windows.
+    """Local linear model x ≈ a · guide + b: (2C, h, w), the a, then the b, averaged over windows.
 
-    radius: of the square windows, in pixels of this size. eps: variance of the guide under which the map is
-    only averaged.
+    guide: (1, h, w). x: (C, h, w). radius: of the square windows, in pixels of this size. eps: variance of
+    the guide under which the map is only averaged.
     """
     import torch
     from torch.nn import functional as F
@@ -29,8 +26,9 @@ def coefficients(guide: Tensor, x: Tensor, radius: int, eps: float) -> Tensor:
 
 
 def rows(x: Tensor, top: int, bottom: int, height: int, width: int) -> Tensor:
-    """Rows top … bottom of x (C, h, w) enlarged bilinearly to (C, height, width), without making the rest:
-    (C, bottom - top, width).
+    """Rows top … bottom of x (C, h, w) enlarged bilinearly to (C, height, width): (C, bottom - top, width).
+
+    The rest is never made.
     """
     import torch
     from torch.nn import functional as F

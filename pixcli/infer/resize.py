@@ -9,9 +9,7 @@ if TYPE_CHECKING:
 
 
 def resize(x: Tensor, height: int, width: int) -> Tensor:
-    """(C, H, W) of any type → (C, height, width) of the same type; integers are rounded and clipped, floats
-    may overshoot.
-    """
+    """(C, H, W) → (C, height, width) of one type; integers are rounded and clipped, floats may overshoot."""
     import torch
     from torch.nn import functional as F
 

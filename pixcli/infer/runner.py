@@ -248,8 +248,9 @@ def _extent(x: Tensor) -> float:
 
 
 def _allocate(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """An ordinary tensor (one of inference mode could not be changed by whoever gets it), laid out pixel by
-    pixel, as networks answer and files are written.
+    """An ordinary tensor (one of inference mode could not be changed by whoever gets it), to be filled.
+
+    Laid out pixel by pixel, as networks answer and files are written.
     """
     try:
         with torch.inference_mode(False):

@@ -2,8 +2,7 @@
 
 A tile is a core, whose answer is kept, in a padded box that is given to the network. Toward another tile the
 box reaches at least `reach` beyond the core; at the picture's own border it ends there, so that the network's
-padding (zeros, replicated or reflected pixels) does what it does in a whole run. All numbers are input
-pixels.
+padding (zeros, replicated or reflected pixels) does what it does in a whole run. All in input pixels.
 """
 
 from __future__ import annotations
@@ -47,8 +46,7 @@ def smallest(reach: int, multiple: int) -> int:
 
 
 def cut(core: Box, height: int, width: int, reach: int, multiple: int, side: int) -> list[Tile]:
-    """Tiles whose cores fill `core` exactly once, row by row, in padded boxes of one shape, no side above
-    `side`.
+    """Tiles whose cores fill `core` once, row by row, in padded boxes of one shape, no side above `side`.
 
     height, width: of the picture, multiples of `multiple`, as are the core's edges. A `side` that leaves
     nothing between two reaches is raised to the least that does. Origins and sizes of all boxes are multiples
@@ -66,8 +64,7 @@ def cut(core: Box, height: int, width: int, reach: int, multiple: int, side: int
 def best_side(
     height: int, width: int, reach: int, multiple: int, most: int, rate: Callable[[float], float]
 ) -> int:
-    """The side of at most `most` at which all boxes together, each over `rate` (relative speed), take least
-    time.
+    """The side of at most `most` at which all boxes, each at its `rate` (relative speed), take least time.
 
     So a small reach takes the side that suits the cache; a large one takes a larger side, which repeats less.
     """
@@ -85,7 +82,7 @@ def best_side(
 def _share(length: int, reach: int, multiple: int, side: int) -> tuple[int, int]:
     """Side of the boxes, and their number, for a stretch of `length` pixels.
 
-    n boxes of T that overlap by two reaches cover n T - 2 reach (n - 1); those at the ends need no context
+    n boxes of T that overlap by two reaches cover n T - 2 reach (n - 1): those at the ends need no context
     outward.
     """
     length, reach, side = length // multiple, -(-reach // multiple), side // multiple

@@ -8,8 +8,9 @@ from pixcli.media.picture import Array
 
 
 def bleed(rgb: Array, alpha: Array | None) -> Array:
-    """(H, W, C) with the colour of every fully transparent pixel drawn from the nearest visible ones, so
-    that a filter that mixes neighbours shows no fringe. The very array when nothing is transparent.
+    """(H, W, C) with the colour of every fully transparent pixel drawn from the nearest visible ones.
+
+    So a filter that mixes neighbours shows no fringe. The very array when nothing is transparent.
     """
     if alpha is None or alpha.all() or not alpha.any():
         return rgb

@@ -23,11 +23,10 @@ _DAY_S = 86_400
 
 @contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives the name of a temporary file beside `path`; when the block ends well that file becomes `path`,
-    synced to the disk.
+    """Gives the name of a temporary file beside `path`, which becomes `path` when the block ends well.
 
-    Folders above are made; a symlink's target is replaced and the link stays; an old file's mode is kept.
-    When the block raises, the temporary file is removed and `path` is as it was.
+    It is synced to the disk first. Folders above are made; a symlink's target is replaced and the link stays;
+    an old file's mode is kept. When the block raises, the temporary file is removed and `path` is as it was.
     Raises OutputError where no file at all could be written (disk full, read-only, forbidden), InputError for
     a fault of this one.
     """

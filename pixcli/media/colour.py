@@ -19,8 +19,8 @@ def to_srgb(picture: Picture) -> Array:
 
     Without a profile, or with one that is sRGB, a colour picture's own array is returned, not a copy; a grey
     one is repeated three times. Else float32 with 0..1 for what sRGB can show; more saturated colours lie
-    outside, so that `from_srgb` brings them back. The peak is that of the returned array's type, not of the
-    picture.
+    outside, so that `from_srgb` brings them back. White is at the peak of the returned array's type, not of
+    the picture's.
     """
     pixels = picture.pixels
     icc = _foreign(picture.ride.icc, pixels.shape[2])
@@ -35,8 +35,8 @@ def from_srgb(rgb: Array, picture: Picture) -> Array:
     """sRGB values brought into the picture's own space and type, the reverse of `to_srgb`.
 
     rgb: (H, W, 3) or (H, W, 1), uint8, uint16, or float with 0..1. Same channels back; the very array when
-    nothing is to be done. A colour result of a picture with a grey profile stays sRGB (the writer then leaves
-    that profile out).
+    nothing is to be done. A colour result of a picture with a grey profile stays sRGB (the writer leaves that
+    profile out).
     """
     icc = _foreign(picture.ride.icc, rgb.shape[2])
     if icc is not None:
@@ -52,8 +52,7 @@ def as_float(values: Array) -> Array:
 
 
 def as_type(values: Array, dtype: np.dtype[np.generic] | type) -> Array:
-    """Values rescaled between uint8 (0..255), uint16 (0..65535) and float32 (0..1), rounded and clipped; the
-    very array when they are so."""
+    """Values rescaled between uint8, uint16 and float32 (0..1), rounded and clipped; the very array if so."""
     dtype = np.dtype(dtype)
     if values.dtype == dtype:
         return values
@@ -71,8 +70,7 @@ def as_type(values: Array, dtype: np.dtype[np.generic] | type) -> Array:
 
 
 def ink_to_srgb(ink: Array, icc: bytes | None) -> Array:
-    """CMYK (H, W, 4), uint8 or uint16, 0 without ink, as sRGB (H, W, 3) of the same type; by its profile or,
-    without one, plainly."""
+    """CMYK (H, W, 4) of integers, 0 without ink, as sRGB of that type, by its profile or else plainly."""
     if icc is not None and icc_space(icc) == "CMYK":
         return _convert(ink, icc)
     peak = np.iinfo(ink.dtype).max
@@ -107,8 +105,7 @@ def usable(icc: bytes, channels: int) -> bool:
 
 @lru_cache(maxsize=64)
 def is_srgb(icc: bytes) -> bool:
-    """Whether a profile for colour pictures gives sRGB's own values, within half an 8-bit level over a grid
-    of colours."""
+    """Whether a profile for colour gives sRGB's own values: a grid of colours, to half an 8-bit level."""
     steps = np.linspace(0, 1, 9, dtype=np.float32)
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(1, -1, 3)
     return bool(np.abs(_transform(grid, icc, srgb_profile()) - grid).max() < 0.5 / 255)

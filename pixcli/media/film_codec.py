@@ -134,9 +134,8 @@ def _common(f: VideoFormat, rgb: bool) -> bool:
 
 def _chroma(f: VideoFormat) -> tuple[int, int]:
     """How many luma columns and rows share one chroma sample."""
-    return 16 // VideoFormat(f.name, 16, 16).chroma_width(16), 16 // VideoFormat(
-        f.name, 16, 16
-    ).chroma_height(16)
+    probe = VideoFormat(f.name, 16, 16)
+    return 16 // probe.chroma_width(16), 16 // probe.chroma_height(16)
 
 
 def _fits(f: VideoFormat, codec: Codec, width: int, height: int) -> bool:

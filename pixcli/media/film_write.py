@@ -156,9 +156,7 @@ class FilmWriter:
         context = stream.codec_context
         context.width, context.height = self.width, self.height
         context.pix_fmt = self._pixel_format.name
-        context.time_base = (
-            reader.time_base
-        )  # the frames' own, or variable rates would be rounded to the average
+        context.time_base = reader.time_base  # or variable rates would be rounded to the average
         context.flags |= Flags.frame_duration
         context.sample_aspect_ratio = reader.sample_aspect
         colours = reader.colours

@@ -16,8 +16,7 @@ from pixcli.media.picture import Array, Picture, Ride
 
 @dataclass(frozen=True)
 class Can:
-    """What a format holds. bits: the depths, 32 for float. keeps: fields of Ride. side: the longest in
-    pixels."""
+    """What a format holds. bits: depths, 32 for float. keeps: fields of Ride. side: the longest in pixels."""
 
     bits: tuple[int, ...] = (8,)
     alpha: bool = False

@@ -50,6 +50,7 @@ _FILMS = (
 )
 _SOUND_BRANDS = {b"M4A ", b"M4B ", b"M4P "}
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+_BMP_HEADERS = {bytes((n, 0, 0, 0)) for n in (12, 40, 52, 56, 64, 108, 124)}  # their lengths
 _NOT_PICTURES = (
     (rb"%PDF-", "a PDF document"),
     (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript"),
@@ -70,16 +71,15 @@ def format_of_suffix(suffix: str) -> str | None:
 
 
 def written_as(name: str) -> str:
-    """The format in which a picture that came as `name` is written: its own, or PNG where that cannot hold
-    photographs."""
+    """The format in which a picture that came as `name` is written: its own, or PNG if it is only read."""
     return "PNG" if name == "GIF" or name not in SUFFIXES else name
 
 
 def sniff(head: bytes, tail: bytes = b"", suffix: str = "") -> str | None:
     """The format of a picture by its first HEAD bytes (Pillow's spelling, or a key of UNREADABLE), or None.
 
-    TGA has no signature: its footer (in `tail`, the file's last 26 bytes) or a sane header under the suffix
-    .tga counts.
+    TGA has no signature: its footer counts (in `tail`, the file's last 26 bytes), or a sane header under
+    .tga.
     """
     if head[:3] == b"\xff\xd8\xff":
         return "JPEG"
@@ -106,11 +106,7 @@ def sniff(head: bytes, tail: bytes = b"", suffix: str = "") -> str | None:
         return "DDS"
     if head[:4] == b"\0\0\1\0" and 0 < head[4] + 256 * head[5] < 256:
         return "ICO"
-    if (
-        head[:2] == b"BM"
-        and len(head) > 26
-        and head[14:18] in {bytes((n, 0, 0, 0)) for n in (12, 40, 52, 56, 64, 108, 124)}
-    ):
+    if head[:2] == b"BM" and len(head) > 26 and head[14:18] in _BMP_HEADERS:
         return "BMP"
     if head[:4] == b"v/1\x01":
         return "EXR"
@@ -146,9 +142,8 @@ def _is_film(head: bytes) -> bool:
         return head[8:12] not in _SOUND_BRANDS
     if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
         return True
-    return any(
-        len(head) > s + 376 and all(head[s + n] == 0x47 for n in (0, 188, 376)) for s in (0, 4)
-    )  # MPEG-TS
+    # MPEG-TS: packets of 188 bytes, in some files behind 4 of their own
+    return any(len(head) > s + 376 and all(head[s + n] == 0x47 for n in (0, 188, 376)) for s in (0, 4))
 
 
 def looks_like(head: bytes) -> str:
@@ -162,7 +157,7 @@ def looks_like(head: bytes) -> str:
 
 
 def kind_of(path: str | os.PathLike[str]) -> str | None:
-    """ "picture", "film" or None for anything else, by content; only regular files are opened.
+    """What a file is by its content: "picture", "film" or None; only regular files are opened.
 
     Raises OSError when the file cannot be read.
     """

@@ -11,12 +11,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 ORIENTATION, RESOLUTION, EXIF_IFD, THUMB_AT, THUMB_LENGTH = 0x0112, 0x011A, 0x8769, 0x0201, 0x0202
-_SIZES = {
-    0x0100: 0,
-    0x0101: 1,
-    0xA002: 0,
-    0xA003: 1,
-}  # ImageWidth, ImageLength, PixelXDimension, PixelYDimension
+# ImageWidth, ImageLength, PixelXDimension, PixelYDimension: which of (width, height)
+_SIZES = {0x0100: 0, 0x0101: 1, 0xA002: 0, 0xA003: 1}
 _SHORT, _LONG = 3, 4
 
 

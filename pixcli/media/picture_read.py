@@ -1,7 +1,6 @@
 """Files and bytes to Pictures: one still, or every frame of an animation or page of a TIFF.
 
-Whatever a decoder raises on one file becomes one InputError. Sizes are checked by the header, before anything
-is decoded.
+Whatever a decoder raises on one file becomes one InputError. Sizes are checked by the header, first.
 """
 
 from __future__ import annotations
@@ -32,18 +31,16 @@ _ANIMATED = {"GIF", "WEBP", "AVIF", "PNG"}
 def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """The picture in a file or in bytes: the first frame of an animation, the first page of a TIFF.
 
-    `ride.save["frames"]` is there when there are more. Raises InputError, in one line, for whatever cannot be
-    read whole.
+    `ride.save["frames"]` is there when there are more. Raises InputError for whatever cannot be read whole.
     """
     with _opened(source, max_pixels) as (name, file), _faults(name):
         return next(_decoded(name, file, max_pixels, all_frames=False))
 
 
 def frames(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Picture]:
-    """Every frame or page in order, at least one, decoded one at a time.
+    """Every frame or page in order, at least one, decoded one at a time. Raises InputError.
 
-    Frames of animations have `ride.save["duration"]` (ms) and ["loop"] (0 = for ever; absent = once). Raises
-    InputError.
+    Frames of animations have `ride.save["duration"]` (ms) and ["loop"] (0 = for ever; absent = once).
     """
     with _opened(source, max_pixels) as (name, file), _faults(name):
         yield from _decoded(name, file, max_pixels, all_frames=True)
@@ -154,8 +151,10 @@ def _decoded(name: str, file: IO[bytes], max_pixels: int, *, all_frames: bool) -
 def _finish(
     values: Array, alpha: Array | None, ride: dict[str, Any], exif: bytes | None, turn: int | None = None
 ) -> Picture:
-    """The Picture of decoded samples: upright, finite, its profile and metadata true. turn: the orientation
-    when EXIF does not say."""
+    """The Picture of decoded samples: upright, finite, its profile and metadata true.
+
+    turn: the orientation where EXIF is not asked for it.
+    """
     save: dict[str, Any] = ride.setdefault("save", {})
     lost: list[str] = list(save.pop("lost", ()))
     block, orientation = upright_exif(exif)

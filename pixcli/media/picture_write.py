@@ -1,7 +1,6 @@
 """Pictures to files and bytes, in their own form where that can hold them; what could not be kept is named.
 
-The names of what was lost are short words for the line and the JSON: "icc", "alpha", "16-bit", "float",
-"exif", "xmp", "dpi", ...
+The names are short words for the line and the JSON: "icc", "alpha", "16-bit", "float", "exif", "xmp", …
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ def write_frames(
     """Write all frames or pages to one file, with durations and loop of their rides; otherwise as `write`.
 
     Pages of a TIFF are written as they come; the frames of an animation are held in memory. Equal neighbours
-    may be merged, their durations added. Raises InputError for a format of stills, and whatever `frames`
+    may be merged, their durations added. Raises also InputError for a format of stills, and what `frames`
     raises.
     """
     path = Path(path)

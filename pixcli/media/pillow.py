@@ -1,5 +1,4 @@
-"""Pillow's formats: one reader opened by name, pixels in the smallest mode that holds them, and what rides
-along."""
+"""Pillow's formats: a reader opened by name, pixels in the smallest mode that holds them, metadata."""
 
 from __future__ import annotations
 
@@ -14,8 +13,7 @@ from pixcli.media.colour import ink_to_srgb, lab_to_srgb
 from pixcli.media.metadata import dpi_of, has_resolution
 from pixcli.media.picture import Array
 
-# Pillow warns of odd metadata; what matters is raised, and under -W error a warning would refuse a good
-# picture.
+# Pillow warns of odd metadata: under -W error that would refuse a good picture. What matters is raised.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _STRIP_BYTES = 1 << 20
@@ -40,8 +38,10 @@ def split(values: Array) -> tuple[Array, Array | None]:
 
 
 def opened(name: str, file: IO[bytes], max_pixels: int) -> Any:
-    """The file opened by Pillow's reader of this one format; Image.open would try others and has a pixel
-    limit of its own."""
+    """The file opened by Pillow's reader of this one format.
+
+    Image.open would try others, and has a pixel limit of its own.
+    """
     if name not in Image.OPEN:
         Image.init()
     if name not in Image.OPEN:

@@ -1,7 +1,6 @@
 """PNG: the chunks by ourselves, the pixels by libpng (imagecodecs), at 8 and 16 bits.
 
-The chunk walk comes first: it knows size and depth before anything is allocated, and libpng then sees only
-chunks that matter.
+The chunk walk comes first: it knows size and depth before anything is allocated.
 """
 
 from __future__ import annotations
@@ -136,8 +135,7 @@ def _unpack(packed: bytes) -> bytes | None:
 
 
 def pixels(data: bytes, png: Png) -> Array:
-    """(H, W) or (H, W, C), uint8 or uint16; palettes, low depths and tRNS are expanded. Raises what the
-    library raises."""
+    """(H, W[, C]) uint8 or uint16; palettes, low depths and tRNS are expanded. Raises what libpng raises."""
     if png.interlaced:
         return _interlaced(data, png)
     if not png.plain:
@@ -187,11 +185,10 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 def encode(
     values: Array, compress: int, chunks: list[tuple[bytes, bytes]]
 ) -> tuple[bytes, bytes, memoryview]:
-    """A PNG in three pieces, with `chunks` behind its header. values: (H, W[, C]) uint8 or uint16. compress:
-    0..9.
+    """A PNG in three pieces, with `chunks` behind its header.
 
-    Levels 0 and 1 use run lengths and one filter: three times as fast as zlib's own level 1, a few per cent
-    larger.
+    values: (H, W[, C]) uint8 or uint16. compress: 0..9; levels 0 and 1 use run lengths and one filter: three
+    times as fast as zlib's own level 1, a few per cent larger.
     """
     how: dict[str, Any] = {"strategy": 3, "filter": 64} if compress <= 1 else {}
     packed = memoryview(imagecodecs.png_encode(values, level=compress, **how))

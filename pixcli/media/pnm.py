@@ -62,8 +62,7 @@ def mode(data: bytes, channels: int) -> str:
 
 
 def pixels(data: bytes) -> Array:
-    """(H, W, C) uint8, uint16 (above 8 bits; scaled so that the largest value is white) or float32. Raises
-    InputError."""
+    """(H, W, C) uint8, uint16 (above 8 bits) or float32, white at the peak. Raises InputError."""
     width, height, channels, largest, at = header(data)
     kind, shape = data[:2], (height, width, channels)
     if kind in (b"PF", b"Pf"):
@@ -107,8 +106,10 @@ def _ascii(text: bytes, bits: bool, shape: tuple[int, int, int]) -> Array:
 
 
 def encode(values: Array) -> tuple[bytes, bytes]:
-    """Header and samples for (H, W, C) of uint8, uint16 (PGM, PPM, or PAM for C = 2, 4) or float32 (PFM, C =
-    1, 3)."""
+    """Header and samples of (H, W, C).
+
+    uint8 and uint16 as PGM, PPM, or PAM for C = 2 and 4; float32 as PFM, C = 1 or 3.
+    """
     height, width, channels = values.shape
     if values.dtype == np.float32:
         head = f"{'PF' if channels == 3 else 'Pf'}\n{width} {height}\n-1.0\n"

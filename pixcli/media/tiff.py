@@ -16,8 +16,7 @@ from pixcli.media import pnm
 from pixcli.media.colour import ink_to_srgb, lab_to_srgb
 from pixcli.media.picture import Array
 
-# The library tells of oddities by logging; what matters is raised, so silence where the program has no log of
-# its own.
+# The library logs oddities: silence where the program has no log of its own. What matters is raised.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _WORDS = (270, 271, 272, 305, 306, 315, 33432)  # description, maker, model, software, date, artist, copyright
@@ -48,8 +47,10 @@ def check(page: Any, size: int) -> None:
 
 
 def pixels(page: Any) -> tuple[Array, Array | None, tuple[str, ...]]:
-    """Colour (H, W, 1 or 3), straight alpha (H, W) or None, and what was lost. Raises InputError or what
-    tifffile raises."""
+    """Colour (H, W, 1 or 3), straight alpha (H, W) or None, and what was lost.
+
+    Raises InputError, or what tifffile raises.
+    """
     values = page.asarray()
     if page.axes == "YX":
         values = values[..., None]
@@ -64,10 +65,8 @@ def pixels(page: Any) -> tuple[Array, Array | None, tuple[str, ...]]:
     values = _full_range(values, page, lost)
     values, alpha = _split(values, page, lost)
     if photometric == "MINISWHITE":
-        values = (
-            np.asarray(1.0 if values.dtype == np.float32 else np.iinfo(values.dtype).max, values.dtype)
-            - values
-        )
+        white = 1.0 if values.dtype == np.float32 else np.iinfo(values.dtype).max
+        values = np.asarray(white, values.dtype) - values
     elif photometric == "SEPARATED" and values.shape[2] == 4 and values.dtype != np.float32:
         values = ink_to_srgb(values, page.iccprofile)
         lost.append("cmyk")
@@ -234,8 +233,8 @@ def _parsed(block: bytes | None) -> Image.Exif:
 def add_exif(file: IO[bytes], block: bytes) -> None:
     """Give the first page of a classic little-endian TIFF the EXIF and GPS directories of a block.
 
-    They are appended, and behind them the page's own directory with the two pointers added; the header then
-    points there.
+    They are appended, then the page's own directory with the two pointers added, to which the header points
+    from then on.
     """
     parsed = _parsed(block)
     pointers = []

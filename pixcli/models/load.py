@@ -110,7 +110,7 @@ def save(path: Path, net: nn.Module, card: Card, dtype: Literal["float16", "floa
 
 
 def record(card: Card, rows: Iterable[dict[str, Any]]) -> Card:
-    """Write measures into the card's TOML in place of those of the same set and protocol. Raises OutputError."""
+    """Write measures into the card's TOML, in place of those by the same protocol. Raises OutputError."""
     rows = tuple(rows)
     new = {(row["set"], row["protocol"]) for row in rows}
     kept = tuple(row for row in card.measures if (row["set"], row["protocol"]) not in new)

@@ -1,10 +1,10 @@
-"""EfficientNet-Lite0 without its classifier: an encoder with five levels (Tan & Le, ICML 2019; the Lite
-variant of TensorFlow's TPU release).
+"""EfficientNet-Lite0 without its classifier: an encoder with five levels.
 
-Squeeze-excitation is left out and swish is ReLU6, as in Lite. Strided layers pad as TensorFlow's SAME does:
-on even sizes one pixel more at the bottom and right. In: (N, 3, H, W) RGB as (x - 127) / 128 of 0..255, H
-and W multiples of 32. Out: features at 1/2, 1/4, 1/8, 1/16, 1/32 with 16, 24, 40, 112, 320 channels.
-2,958,848 parameters.
+Tan & Le, ICML 2019; the Lite variant of TensorFlow's TPU release: squeeze-excitation is left out and swish is
+ReLU6. Strided layers pad as TensorFlow's SAME does: on even sizes one pixel more at the bottom and right.
+In: (N, 3, H, W) RGB as (x - 127) / 128 of 0..255, H and W multiples of 32.
+Out: features at 1/2, 1/4, 1/8, 1/16, 1/32 with 16, 24, 40, 112, 320 channels.
+Parameters: 2,958,848.
 """
 
 from torch import Tensor, nn
@@ -43,9 +43,7 @@ def norm(channels: int) -> nn.BatchNorm2d:
 
 
 class MBConv(nn.Module):
-    """1×1 expand → depthwise → 1×1 project; residual where the shape stays; no activation after the
-    projection.
-    """
+    """1×1 expand → depthwise → 1×1 project, not activated at the end; residual where the shape stays."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()

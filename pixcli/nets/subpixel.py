@@ -18,8 +18,9 @@ def conv(c_in: int, c_out: int) -> nn.Conv2d:
 
 
 class Differences(nn.Conv2d):
-    """3 × 3 convolution that sees differences alone: each colour's kernel sums to zero. Borders are
-    replicated, so flat stays flat there too.
+    """3 × 3 convolution that sees differences alone: each colour's kernel sums to zero.
+
+    Borders are replicated, so flat stays flat there too.
     """
 
     def __init__(self, c_in: int, c_out: int) -> None:

@@ -29,8 +29,7 @@ class Plan:
     """All that a run will do, in order. Data only: it can be printed, compared, and run later.
 
     home: the folder that the ledger lies in; None when the output is stdout. key: the hash of task, options
-    and weights. passed: files in folders that are neither picture nor film. elsewhere: jobs that belong to
-    other shards.
+    and weights. passed: files in folders that are neither picture nor film. elsewhere: jobs of other shards.
     """
 
     task: str
@@ -63,8 +62,7 @@ class Plan:
         return Ledger(self.home, self.task, self.key)
 
     def reserve(self, job: Job, output: Path) -> None:
-        """Take `output` for this job when it has to differ from the planned one (a GIF of photographs
-        becomes a PNG).
+        """Take `output` for a job that cannot have the planned one (a GIF of photographs becomes a PNG).
 
         Raises InputError when that is another job's output, an input, or a file that may not be overwritten.
         """

@@ -41,15 +41,14 @@ def discover(
     out: str | Path | None = None,
     stdin: BinaryIO | None = None,
 ) -> Discovery:
-    """Everything to work on. "-" among the inputs is one picture on stdin: a Found with path STREAM, not
-    looked at.
+    """Everything to work on. "-" is one picture on stdin: a Found with path STREAM, not looked at.
 
     listed_from: a file with one path a line, or NUL-separated when it holds a NUL; "-" reads stdin.
     out: the output folder, which is passed over inside an input folder.
     A folder given alone lies with its content directly below OUT; beside other inputs, below its own name.
-    Listed paths lie as they do below the folder that they all share. Each file comes once, and each folder
-    is entered once, however many links lead to it. Raises UsageError when the list cannot be read or stdin
-    is wanted twice.
+    Listed paths lie as they do below the folder that they all share. Each file comes once, and each folder is
+    entered once, however many links lead to it. Raises UsageError when the list cannot be read or stdin is
+    wanted twice.
     """
     given = list(dict.fromkeys(str(i) for i in inputs))
     listed = _listed(listed_from, stdin) if listed_from is not None else []
@@ -89,9 +88,8 @@ class _Search:
         self.kind_of, self.recursive = kind_of, recursive
         self.answer = Discovery()
         self.entered: set[tuple[int, int]] = set()
-        self.taken: set[tuple[int, int, str]] = (
-            set()
-        )  # folder's identity and name: one file by any spelling of its path
+        # a folder's identity and a name: one file by any spelling of its path
+        self.taken: set[tuple[int, int, str]] = set()
         self.ours = None if out is None else _identity(out)
 
     def add(self, name: str, below: str, *, listed: bool = False) -> None:
@@ -126,8 +124,7 @@ class _Search:
                 self.take(path, relative, kind, None, status, folder)
 
     def walk(self, top: Path, below: str) -> None:
-        # Linked folders wait until the real ones are done: what has two ways to it is known by its real
-        # place.
+        # Linked folders wait for the real ones: what has two ways to it is known by its real place.
         folders, linked = [(os.fspath(top), below)], list[tuple[str, str]]()
         found_before = len(self.answer.found)
         while folders or linked:

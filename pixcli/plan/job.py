@@ -48,10 +48,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Found:
-    """One picture or film. relative: its place below OUT, "/" between parts. root: the folder that it was
-    found in, if any.
+    """One picture or film.
 
-    size: bytes. identity: (device, inode), the same for hard links and for whatever a symlink points to.
+    relative: its place below OUT, "/" between parts. root: the folder that it was found in, if any. size:
+    bytes. identity: (device, inode), the same for hard links and for whatever a symlink points to.
     """
 
     path: Path
@@ -65,11 +65,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Job:
-    """One input and what is to become of it. kind: "picture" or "film". size in bytes, mtime_ns as the plan
-    found the input.
+    """One input and what is to become of it. kind: "picture" or "film".
 
-    mine: whatever lies at the output was made (or begun) by this very job before, so it may be replaced.
-    revision: of the ledger's row when the plan was made; 0 when there was none. `Ledger.claim` compares it.
+    size (bytes), mtime_ns: of the input, as the plan found it. mine: whatever lies at the output was made (or
+    begun) by this very job before, so it may be replaced. revision: of the ledger's row when the plan was
+    made, 0 when there was none; `Ledger.claim` compares it.
     """
 
     input: Path

@@ -1,9 +1,8 @@
-"""The ledger: one SQLite file in OUT/.pixcli that knows what was made of what, so that a rerun does only
-what is missing or stale.
+"""The ledger: one SQLite file in OUT/.pixcli that knows what was made of what, so a rerun does only the rest.
 
-One row for each (output, task). A row is claimed before work begins and noted done only after the output
-lies under its final name; a claim whose process is gone is free again. Two runs on one OUT share the work:
-claims are compare-and-swap on the row's revision.
+One row for each (output, task). A row is claimed before work begins and noted done only after the output lies
+under its final name; a claim whose process is gone is free again. Two runs on one OUT share the work: claims
+are compare-and-swap on the row's revision.
 """
 
 from __future__ import annotations
@@ -41,12 +40,11 @@ BEAT_S = 60.0  # a claim is renewed this often, for other machines to see
 
 
 class Ledger:
-    """The ledger of an output folder, for one task with one key. Use as a context manager; safe to call from
-    several threads.
+    """The ledger of an output folder, for one task with one key. A context manager, for several threads.
 
     home: the output folder, made if missing; None keeps everything in memory (output to stdout).
-    Raises OutputError when the folder cannot be written or the file is damaged, UsageError for a ledger of a
-    newer pixcli.
+    Raises OutputError when the folder cannot be written or the file is damaged, UsageError for a newer
+    pixcli's.
     """
 
     def __init__(self, home: Path | None, task: str, key: str) -> None:
@@ -108,15 +106,10 @@ class Ledger:
         place = self._place(job.output)
         with self._change():
             row = self._row(place)
-            if row and row.status == "claimed":
-                if row.alive:
-                    return False
-            elif (
-                row
-                and row.revision != job.revision
-                and row.key == self.key
-                and row.status in ("done", "failed")
-            ):
+            if row and row.alive:
+                return False
+            changed = row is not None and row.revision != job.revision
+            if row and changed and row.key == self.key and row.status in ("done", "failed"):
                 return False
             host, pid, born = alive.me()
             values = (
@@ -124,13 +117,12 @@ class Ledger:
                 *(self.run, host, pid, born, time.time()),
             )
             self._db.execute(
-                "INSERT INTO job (output, task, key, input, size, mtime_ns, run, host, pid, born, beat,"
-                " status)"
+                "INSERT INTO job"
+                " (output, task, key, input, size, mtime_ns, run, host, pid, born, beat, status)"
                 " VALUES (?,?,?,?,?,?,?,?,?,?,?,'claimed') ON CONFLICT DO UPDATE SET"
                 " key=excluded.key, input=excluded.input, size=excluded.size, mtime_ns=excluded.mtime_ns,"
                 " run=excluded.run, host=excluded.host, pid=excluded.pid, born=excluded.born,"
-                " beat=excluded.beat,"
-                " status='claimed', revision=revision+1",
+                " beat=excluded.beat, status='claimed', revision=revision+1",
                 (column(place), self.task, *values),
             )
         self._beat_from_now_on()

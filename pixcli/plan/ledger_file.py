@@ -28,9 +28,10 @@ COLUMNS = (
 )
 SCHEMA = f"""
 CREATE TABLE job (
-    output, task TEXT, key TEXT, input, size INTEGER, mtime_ns INTEGER, status TEXT, outputs TEXT DEFAULT
-    '[]', seconds REAL, lost TEXT DEFAULT '[]', error TEXT DEFAULT '', run TEXT, host TEXT, pid INTEGER, born
-    TEXT, beat REAL, revision INTEGER DEFAULT 1, PRIMARY KEY (output, task)
+    output, task TEXT, key TEXT, input, size INTEGER, mtime_ns INTEGER,
+    status TEXT, outputs TEXT DEFAULT '[]', seconds REAL, lost TEXT DEFAULT '[]', error TEXT DEFAULT '',
+    run TEXT, host TEXT, pid INTEGER, born TEXT, beat REAL, revision INTEGER DEFAULT 1,
+    PRIMARY KEY (output, task)
 ) WITHOUT ROWID;
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
@@ -105,8 +106,7 @@ def rows(home: Path) -> dict[tuple[str, str], Row]:
     with clearly(path):
         if not path.exists():
             return {}
-        # Without a side file nobody writes, and an immutable database is read without making side files of
-        # our own.
+        # Without a side file nobody writes; a database read as immutable gets none from us either.
         busy = any(path.with_name(FILE + s).exists() for s in ("-wal", "-journal"))
         if not busy:
             with suppress(sqlite3.DatabaseError):  # somebody began to write just now
@@ -124,9 +124,8 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
     try:
         if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-            connection.execute(
-                "PRAGMA synchronous=NORMAL"
-            )  # a power cut may take the last notes, never the ledger
+            # a power cut may take the last notes, never the ledger
+            connection.execute("PRAGMA synchronous=NORMAL")
     except BaseException:
         connection.close()
         raise

@@ -1,6 +1,4 @@
-"""The tasks. One that is listed here is in the command line, the Python door, models, eval, docs and the
-tests over all tasks.
-"""
+"""The tasks. One that is listed here is in the command line, the Python door, eval and the common tests."""
 
 from __future__ import annotations
 

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a task: `--name` on the command line, a keyword in Python. `type` is int, float, str or
-    bool.
-    """
+    """One option: `--name` on the command line, a keyword in Python. type: int, float, str or bool."""
 
     default: Any
     help: str
@@ -68,17 +66,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Result:
-    """Named outputs of one input; "" is the main one. lost: what the outputs could not keep ("icc",
-    "16-bit", "animation").
-    """
+    """Named outputs of one input; "" is the main one. lost: what they could not keep ("icc", "16-bit")."""
 
     pictures: dict[str, Picture]
     lost: tuple[str, ...] = ()
 
 
 class Task:
-    """A command. Subclasses say `name`, `default` (a card's name) and their options as class attributes of
-    type Option.
+    """A command. Subclasses say `name`, `default` (a card's name) and, as class attributes, their Options.
 
     The engine calls `attach` once, then for each picture `prepare` (on a decoding thread), `infer` (with one
     or several samples, on the thread that owns the network), for films `follow` (in order), and `finish` (on
@@ -116,9 +111,7 @@ class Task:
         self.runner = run(model.net, model.card.footprint)
 
     def check(self, width: int, height: int) -> tuple[int, int]:
-        """The size (width, height) that a picture of this size will have; raises InputError when that is too
-        much.
-        """
+        """The size (width, height) that the result will have. Raises InputError when that is too much."""
         return width, height
 
     def prepare(self, picture: Picture) -> Sample:
@@ -129,8 +122,9 @@ class Task:
         return list(self.runner(stacked(samples), samples[0].answer))
 
     def follow(self, memory: Any, sample: Sample, answer: Tensor) -> tuple[Tensor, Any]:
-        """The answer for a film's frame made steady with what was kept of earlier frames, and what to keep.
-        memory starts as None.
+        """A film frame's answer made steady with what was kept of earlier frames, and what to keep.
+
+        memory: None at first.
         """
         return answer, None
 

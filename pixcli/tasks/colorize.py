@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 STRIP = 1 << 14
 RADIUS, EPS = 4, 2e-3  # of the guided filter at the working size; lightness in 0..1
 LONGEST = 4  # times the working side: what a panorama's longer side is limited to
-STEADY, STILL, CUT = (
-    0.85,
-    0.03,
-    0.12,
-)  # share kept of the frame before, lightness change that counts as motion, mean change that is a cut
+STEADY = 0.85  # share kept of the frame before
+STILL, CUT = 0.03, 0.12  # change of lightness that counts as motion; mean change that is a cut
 
 
 @dataclass(frozen=True)
@@ -79,9 +76,7 @@ class Colorize(PictureTask):
         return Sample(lightness, Context(picture, rgb, lightness), torch.float32)
 
     def follow(self, memory: Any, sample: Sample, answer: Tensor) -> tuple[Tensor, Any]:
-        """Colours of what stands still are evened over time; what moves, and what follows a cut, takes its
-        own.
-        """
+        """Colours of what stands still are evened over time; what moves, or follows a cut, takes its own."""
         from torch.nn import functional as F
 
         now = F.interpolate(sample.tensor[None], size=answer.shape[1:], mode="area")[0]
@@ -143,8 +138,9 @@ def planes(rgb: Array) -> Tensor:
 
 
 def working_size(height: int, width: int, side: int, multiple: int) -> tuple[int, int]:
-    """Height and width near side × side of the picture's shape, multiples of `multiple`; the longer at most
-    LONGEST times the side.
+    """Height and width in the picture's shape, the shorter near `side`; multiples of `multiple`.
+
+    The longer is at most LONGEST times `side`.
     """
     f = side / min(height, width)
     return tuple(  # type: ignore[return-value]
@@ -153,8 +149,9 @@ def working_size(height: int, width: int, side: int, multiple: int) -> tuple[int
 
 
 def annealed_mean(net: Any, temperature: float) -> Any:
-    """The network with its answer made ab: the annealed mean over the bins (Zhang et al. 2016, eq. 5), or ab
-    itself of a regression.
+    """The network made to answer ab: the annealed mean over its bins (Zhang et al. 2016, eq. 5).
+
+    A regression's ab is passed on.
     """
     import torch
     from torch import nn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from pixcli.errors import UsageError
@@ -76,9 +76,7 @@ class SuperRes(PictureTask):
             factor = min((wide or 1e9) / width, (high or 1e9) / height)
         else:
             factor = self.values["scale"] or 4.0
-        return max(1, wide if wide and factor == wide / width else round(width * factor)), max(
-            1, high if high and factor == high / height else round(height * factor)
-        )
+        return _times(width, factor, wide), _times(height, factor, high)
 
     def prepare(self, picture: Picture) -> Sample:
         import numpy as np
@@ -114,26 +112,23 @@ class SuperRes(PictureTask):
         pixels = from_srgb(rgb, picture)
         alpha = None
         if picture.alpha is not None:
-            alpha = resize(torch.from_numpy(np.ascontiguousarray(picture.alpha[None])), height, width)[
-                0
-            ].numpy()
+            cover = torch.from_numpy(np.ascontiguousarray(picture.alpha[None]))
+            alpha = resize(cover, height, width)[0].numpy()
             if pixels.dtype == np.float32:
                 alpha = alpha.clip(0, 1)
             clear = alpha == 0
             if clear.any():  # colours that cannot be seen stay what they were
                 own = torch.from_numpy(np.ascontiguousarray(picture.pixels.transpose(2, 0, 1)))
-                pixels = np.where(
-                    clear[..., None], resize(own, height, width).permute(1, 2, 0).numpy(), pixels
-                )
+                own = resize(own, height, width).permute(1, 2, 0)
+                pixels = np.where(clear[..., None], own.numpy(), pixels)
         return Result({"": picture.with_pixels(pixels, alpha)})
 
 
 def plan_passes(factor: float, scales: tuple[int, ...]) -> tuple[int, ...]:
-    """The network's enlargements, largest first, whose product is the smallest that reaches factor with the
-    fewest passes.
+    """The fewest enlargements by the network, largest first, that reach factor, and of those the least.
 
-    >>> plan_passes(4, (2, 3, 4)), plan_passes(2.5, (2, 3, 4)), plan_passes(6, (2, 3, 4)), plan_passes(1, (2,
-    3, 4)) ((4,), (3,), (3, 2), ())
+    >>> [plan_passes(factor, (2, 3, 4)) for factor in (1, 2.5, 4, 6)]
+    [(), (3,), (4,), (3, 2)]
     """
     if factor <= 1:
         return ()
@@ -141,14 +136,12 @@ def plan_passes(factor: float, scales: tuple[int, ...]) -> tuple[int, ...]:
     if enough:
         return (enough[0],)
     rests = [(s, plan_passes(factor / s, scales)) for s in scales]
-    return min(((s, *rest) for s, rest in rests if rest), key=lambda p: (len(p), ceil(_product(p)), -p[0]))
+    return min(((s, *rest) for s, rest in rests if rest), key=lambda p: (len(p), prod(p), -p[0]))
 
 
-def _product(passes: tuple[int, ...]) -> int:
-    total = 1
-    for s in passes:
-        total *= s
-    return total
+def _times(side: int, factor: float, wanted: int | None) -> int:
+    """A side enlarged: exactly as wanted where that set the factor."""
+    return max(1, wanted if wanted and factor == wanted / side else round(side * factor))
 
 
 def mean(rgb: Tensor) -> Tensor:

@@ -82,8 +82,9 @@ def run(
 
 
 def write(made: Recipe, trained: Trained, out: Path, *, device: str, precision: str) -> Card:
-    """The trained network as weights and card: what it learnt from and how, and its figures on pictures held
-    back. Test sets and weaknesses are left to whoever measures it and looks at it.
+    """The trained network as weights and card: what it learnt from and how, and its figures on held pictures.
+
+    Test sets and weaknesses are left to whoever measures it and looks at it.
     """
     from pixcli.models import Card, save
     from pixcli.models.load import describe

@@ -10,9 +10,7 @@ Grey = NDArray[np.float32]
 
 
 def grey_of(rgb: NDArray[np.uint8], rng: np.random.Generator) -> Grey:
-    """(H, W) in 0..1 from (H, W, 3): as the eye sees it, or as an early emulsion that was blind to red, or
-    any mixture between.
-    """
+    """(H, W) in 0..1 of (H, W, 3): as the eye sees it, as an emulsion blind to red, or a mixture between."""
     eye = np.array((0.299, 0.587, 0.114))
     if rng.random() < 0.3:
         emulsion = np.array((0.05, 0.45, 0.5)) if rng.random() < 0.4 else rng.dirichlet((3.0, 5.0, 2.0))

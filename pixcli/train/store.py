@@ -1,6 +1,4 @@
-"""Store: thousands of pictures decoded once into one memory map, so that a crop costs a copy and nothing
-else.
-"""
+"""Store: thousands of pictures decoded once into one memory map, so that a crop costs a copy."""
 
 from __future__ import annotations
 
@@ -74,8 +72,9 @@ def _decode(source: Source, data: bytes) -> list[NDArray[np.uint8]]:
 
 
 class Store:
-    """Pictures of one source. `store[i]` is a read-only view (H, W, 3) uint8; with held=True only every
-    hold_every-th, else all others.
+    """Pictures of one source; `store[i]` is a read-only view (H, W, 3) uint8.
+
+    held: only every hold_every-th picture, else all others.
     """
 
     def __init__(self, source: Source, data: Path, cache: Path, *, held: bool = False) -> None:

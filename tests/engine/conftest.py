@@ -23,8 +23,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start() -> Any:
-    """start(*arguments): the stand-in's command as a process of its own, killed after the test if it still
-    runs."""
+    """start(*arguments): the stand-in's command as a process of its own, killed if it outlives the test."""
     started: list[subprocess.Popen[str]] = []
     root = str(Path(pixcli.__file__).parents[1])
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}

@@ -1,5 +1,5 @@
-"""A task without weights and without torch, and a small command around the engine that a test can interrupt
-and kill: `python standin.py IN... OUT [--slow SECONDS]`.
+"""A task without weights and without torch, and a small command around the engine to interrupt and kill:
+`python standin.py IN... OUT [--slow SECONDS]`.
 """
 
 from __future__ import annotations
