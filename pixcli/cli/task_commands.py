@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from functools import cache, partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -85,6 +86,7 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
         given.out,
         task=task.name,
         kind_of=kind_of,
+        suffix_of=_suffix_of,
         options=matter,
         weights=card.sha256 or _digest(card),
         name=given.name,
@@ -97,6 +99,18 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
         retry_failed=given.retry_failed,
         shard=shard,
     )
+
+
+def _suffix_of(path: Path, kind: str) -> str:
+    """Of the output: the input's own, or for a film of a container that is only read, one that is written."""
+    from pixcli.plan.job import split_suffix
+
+    own = split_suffix(path.name)[1]
+    if kind != "film":
+        return own
+    from pixcli.media.film_codec import output_suffix  # brings in the film library
+
+    return output_suffix(own)
 
 
 def _digest(card: "Card") -> str:

@@ -16,8 +16,9 @@ from pixcli.media import pnm
 from pixcli.media.colour import ink_to_srgb, lab_to_srgb
 from pixcli.media.picture import Array
 
-# The library logs oddities: silence where the program has no log of its own. What matters is raised.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
+# The libraries log oddities: silence where the program has no log of its own. What matters is raised.
+for _library in ("PIL", "imagecodecs", "tifffile"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 _WORDS = (270, 271, 272, 305, 306, 315, 33432)  # description, maker, model, software, date, artist, copyright
 _RIDING = (33723, 34377)  # IPTC, Photoshop's resources: carried as they are

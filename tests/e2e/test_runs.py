@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import signal
 import subprocess
@@ -89,3 +90,14 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(pixcli, tiny, tmp_path, num
     # killed between the rename and the ledger's note, a few files are done twice, never in part
     assert len(redone) <= (8 if number == signal.SIGKILL else 0)
     assert not list(out.rglob("*.tmp"))
+
+
+def test_a_film_of_a_container_that_is_only_read_gets_another(here, tiny, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.avi").write_bytes(b"RIFF\0\0\0\0AVI LIST")
+    (tmp_path / "in/b.MKV").write_bytes(b"\x1aE\xdf\xa3")
+    (tmp_path / "in/c").write_bytes(b"FLV\x01")
+    done = here("superres", "in", "-o", "out", "--model", tiny["superres"], "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    jobs = json.loads(done.stdout)["jobs"]
+    assert [Path(job["output"]).name for job in jobs] == ["a.mkv", "b.MKV", "c.mp4"]
