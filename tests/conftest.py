@@ -71,8 +71,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """By task: weights of an untrained network, always the same, to be given to --model."""
     import torch
 
-    from pixcli.models import Card, save
-    from pixcli.models.load import describe
+    from pixcli.models import Card, describe, save
     from pixcli.nets import build
 
     folder = tmp_path_factory.mktemp("weights")

@@ -75,8 +75,7 @@ def _command(task: type[Task]) -> Callable[..., None]:
             **options,
         )
         if typed["record"]:
-            from pixcli.models import find
-            from pixcli.models.load import record
+            from pixcli.models import find, record
 
             record(find(table.model, task.name), table.measures())
         if typed["json"]:

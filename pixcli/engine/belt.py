@@ -86,7 +86,7 @@ class Belt(Generic[T, R]):
 
     source: advanced by one decoding thread at a time. note: called by an encoding thread with each outcome
     before it takes the next; what it raises becomes the outcome's error. ordered: the network sees the loads
-    in the order of the source, and outcomes come in it (the frames of a film); else whatever is ready goes on.
+    in the order of the source, and outcomes come in it (the frames of a film); else in any.
     """
 
     def __init__(

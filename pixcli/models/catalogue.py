@@ -8,8 +8,8 @@ from pathlib import Path
 from pixcli.errors import WeightsError
 from pixcli.models.card import Card, read_card
 from pixcli.models.check import read_header, require
-from pixcli.models.load import describe
 from pixcli.models.pickles import SUFFIXES
+from pixcli.models.save import describe
 
 
 def folder() -> Path:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pixcli.errors import WeightsError
-from pixcli.models.pickles import SUFFIXES, read_pickle
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -38,8 +37,8 @@ def read_header(path: Path) -> Header:
         return _header(path, file)
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str], bytes]:
-    """All tensors (CPU, in their stored float type), the metadata, and the file's bytes. Raises WeightsError.
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], bytes]:
+    """All tensors (CPU, in their stored float type), and the file's bytes. Raises WeightsError.
 
     The file is read into memory, not mapped: a mapped file that is cut while in use kills the process.
     """
@@ -54,15 +53,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str], byt
         tensors = load(data)
     except (SafetensorError, ValueError, RuntimeError) as e:
         raise WeightsError(f"{path}: {e}") from None
-    return tensors, header.metadata, data
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a .safetensors, or of a pickle (which has no metadata). Raises WeightsError."""
-    if path.suffix in SUFFIXES:
-        return read_pickle(path), {}
-    tensors, metadata, _ = read_safetensors(path)
-    return tensors, metadata
+    return tensors, data
 
 
 def fit(tensors: Mapping[str, Tensor], network: nn.Module, where: str | Path = "weights") -> None:

@@ -11,8 +11,8 @@ from pixcli.errors import WeightsError
 from pixcli.models.blank import blank
 from pixcli.models.card import Card
 from pixcli.models.check import fit, same_shapes
-from pixcli.models.load import describe, save
 from pixcli.models.pickles import read_pickle
+from pixcli.models.save import describe, save
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 class Layout:
     """One way that published files are laid out.
 
-    mark: a key that tells it from others. variants: arguments of the network, one of which must fit
-    exactly. rename: (pattern, replacement) for re.sub, in order, from published keys to ours. drop: keys of
-    no use, a pattern.
+    mark: a key that tells it from others. variants: arguments of the network, one of which must fit exactly.
+    drop: a pattern of keys that are of no use; all others are our own names.
     """
 
     title: str
@@ -32,7 +31,6 @@ class Layout:
     network: str
     mark: str
     variants: tuple[dict[str, Any], ...] = ({},)
-    rename: tuple[tuple[str, str], ...] = ()
     drop: str = r"(?!)"
     licence: str = ""
 
@@ -70,7 +68,7 @@ LAYOUTS = (
 
 
 def read_published(path: Path, scale: int | None = None) -> tuple[Card, dict[str, Tensor]]:
-    """A published checkpoint's card and its tensors under our keys, found to fit. Raises WeightsError.
+    """A published checkpoint's card and its tensors, found to fit. Raises WeightsError.
 
     Where the tensors do not tell the scale, it is the one given, else the x2, x3 or x4 of the file's name.
     """
@@ -80,12 +78,7 @@ def read_published(path: Path, scale: int | None = None) -> tuple[Card, dict[str
         raise WeightsError(
             f"{path}: of no known network", f"known: {', '.join(found.title for found in LAYOUTS)}"
         )
-    tensors = {}
-    for key, value in published.items():
-        if not re.match(layout.drop, key):
-            for pattern, ours in layout.rename:
-                key = re.sub(pattern, ours, key)
-            tensors[key] = value.float()
+    tensors = {k: v.float() for k, v in published.items() if not re.match(layout.drop, k)}
     card, net = _variant(Card(path.stem, layout.task, layout.network, path), layout, tensors, scale)
     return replace(describe(card, net), title=layout.title, licence=layout.licence), tensors
 

@@ -86,8 +86,7 @@ def write(made: Recipe, trained: Trained, out: Path, *, device: str, precision: 
 
     Test sets and weaknesses are left to whoever measures it and looks at it.
     """
-    from pixcli.models import Card, save
-    from pixcli.models.load import describe
+    from pixcli.models import Card, describe, save
 
     settings = made.calibrate(trained.net)
     card = Card(

@@ -10,8 +10,7 @@ from pixcli.errors import OutputError, UsageError
 from pixcli.evaluate import Table, evaluate, measures
 from pixcli.evaluate.protocols import compare, pairs
 from pixcli.infer.footprint import Footprint
-from pixcli.models import Card
-from pixcli.models.load import save
+from pixcli.models import Card, save
 from pixcli.nets import build
 
 
