@@ -18,6 +18,7 @@ Pixels = NDArray[np.uint8]
 Row = dict[str, Any]  # "picture": its stem; all else floats
 
 CHANNELS = ("y", "rgb", "gray")
+KINDS = (*CHANNELS, "color")
 
 
 @dataclass(frozen=True)
