@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -116,4 +117,5 @@ def _write(path: Path, data: bytes) -> None:
     except OSError as e:
         raise OutputError(f"{path}: cannot be written: {e.strerror}") from None
     finally:
-        temp.unlink(missing_ok=True)
+        with suppress(OSError):
+            temp.unlink(missing_ok=True)
