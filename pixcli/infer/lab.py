@@ -31,27 +31,42 @@ def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
     import torch
 
     rgb = rgb if rgb.dtype == torch.float64 else rgb.float()
-    linear = torch.where(rgb > 0.04045, ((rgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+    linear = _linear(rgb)
     x, y, z = (_root(_weigh(linear, row) / white) for row, white in zip(XYZ_FROM_RGB, WHITE, strict=True))
     return (116 * y - 16).unsqueeze(-3), torch.stack((500 * (x - y), 200 * (y - z)), -3)
 
 
-def lab_to_rgb(lightness: Tensor, ab: Tensor, *, clip: bool = True) -> Tensor:
+def lightness_of(rgb: Tensor) -> Tensor:
+    """L (..., 1, H, W) in 0..100 of sRGB (..., 3, H, W) or of grey (..., 1, H, W) in 0..1."""
+    linear = _linear(rgb)
+    y = linear if rgb.shape[-3] == 1 else _weigh(linear, XYZ_FROM_RGB[1]).unsqueeze(-3)
+    return 116 * _root(y) - 16
+
+
+def lab_to_rgb(lightness: Tensor, ab: Tensor) -> Tensor:
     """sRGB (..., 3, H, W) of lightness (..., 1, H, W) in 0..100 and ab (..., 2, H, W).
 
-    Colours outside sRGB are clipped to 0..1 channel by channel, which changes their lightness too; with
-    `clip` off they come out below 0 or above 1, so that the caller can see them and treat them otherwise.
+    A colour outside sRGB is drawn towards grey, which leaves its lightness as it is; not clipped by channels.
     """
     import torch
 
     lightness, ab = (v if v.dtype == torch.float64 else v.float() for v in (lightness, ab))
     y = (lightness.squeeze(-3) + 16) / 116
     x, z = ab.select(-3, 0) / 500 + y, y - ab.select(-3, 1) / 200
-    xyz = torch.stack([_cube(v) * white for v, white in zip((x, y, z.clamp(min=0)), WHITE, strict=True)], -3)
-    linear = torch.stack([_weigh(xyz, row) for row in RGB_FROM_XYZ], -3)
+    grey = _cube(y).unsqueeze(-3).clamp(0, 1)
+    xyz = torch.stack([_cube(v) * white for v, white in zip((x, y, z), WHITE, strict=True)], -3)
+    chroma = torch.stack([_weigh(xyz, row) for row in RGB_FROM_XYZ], -3) - grey  # of linear light
+    room = torch.where(chroma > 0, 1 - grey, grey) / chroma.abs().clamp(min=1e-6)
+    linear = grey + chroma * room.amin(-3, keepdim=True).clamp(max=1)
     bent = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-    rgb = torch.where(linear > 0.0031308, bent, 12.92 * linear)
-    return rgb.clamp(0, 1) if clip else rgb
+    return torch.where(linear > 0.0031308, bent, 12.92 * linear).clamp(0, 1)
+
+
+def _linear(rgb: Tensor) -> Tensor:
+    """Linear light of sRGB."""
+    import torch
+
+    return torch.where(rgb > 0.04045, ((rgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4, rgb / 12.92)
 
 
 def _weigh(x: Tensor, row: tuple[float, float, float]) -> Tensor:
@@ -70,29 +85,3 @@ def _cube(t: Tensor) -> Tensor:
     import torch
 
     return torch.where(t > 0.2068966, t**3, (t - 16 / 116) / 7.787)
-
-
-def lightness_of(rgb: Tensor) -> Tensor:
-    """L (..., 1, H, W) in 0..100 of sRGB (..., 3, H, W) or of grey (..., 1, H, W) in 0..1."""
-    import torch
-
-    linear = torch.where(rgb > 0.04045, ((rgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4, rgb / 12.92)
-    y = linear if rgb.shape[-3] == 1 else _weigh(linear, XYZ_FROM_RGB[1]).unsqueeze(-3)
-    return 116 * _root(y) - 16
-
-
-def colour(lightness: Tensor, ab: Tensor) -> Tensor:
-    """sRGB (..., 3, H, W) of exactly this lightness (..., 1, H, W): a colour outside sRGB is drawn towards
-    grey, not clipped.
-    """
-    import torch
-
-    y = (lightness.squeeze(-3) + 16) / 116
-    x, z = ab.select(-3, 0) / 500 + y, y - ab.select(-3, 1) / 200
-    grey = _cube(y).unsqueeze(-3).clamp(0, 1)
-    xyz = torch.stack([_cube(v) * white for v, white in zip((x, y, z), WHITE, strict=True)], -3)
-    chroma = torch.stack([_weigh(xyz, row) for row in RGB_FROM_XYZ], -3) - grey  # of linear light
-    room = torch.where(chroma > 0, 1 - grey, grey) / chroma.abs().clamp(min=1e-6)
-    linear = grey + chroma * room.amin(-3, keepdim=True).clamp(max=1)
-    bent = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-    return torch.where(linear > 0.0031308, bent, 12.92 * linear).clamp(0, 1)

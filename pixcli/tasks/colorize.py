@@ -93,7 +93,7 @@ class Colorize(PictureTask):
         from torch.nn import functional as F
 
         from pixcli.infer.guided import coefficients, rows
-        from pixcli.infer.lab import colour, lightness_of, rgb_to_lab
+        from pixcli.infer.lab import lab_to_rgb, lightness_of, rgb_to_lab
         from pixcli.media.colour import from_srgb
 
         context: Context = sample.context
@@ -117,7 +117,7 @@ class Colorize(PictureTask):
             ab = torch.addcmul(offset, gain, lightness / 100)
             if strength < 1:
                 ab = ab + (1 - strength) * rgb_to_lab(planes(own))[1]
-            coloured = colour(lightness, ab).permute(1, 2, 0)
+            coloured = lab_to_rgb(lightness, ab).permute(1, 2, 0)
             if rgb.dtype != np.float32:
                 coloured = (coloured * peak(rgb)).round_()
             out[top:bottom] = coloured.numpy().astype(rgb.dtype)
