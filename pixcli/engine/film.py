@@ -116,8 +116,7 @@ def carry_animation(task: Task, work: Work, plan: Plan, settings: Settings, stop
             made = pictures(results)
             first = next(made)
             target = target_of(job, first, plan, settings)
-            how: dict[str, Any] = {"format": target.format, "quality": settings.quality}
-            how["compress"] = settings.compress
+            how = target.how(settings)
             if CAN[target.format].frames:
                 make = partial(write_frames, chain([first], made), **how)
             else:

@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from pixcli import media
 from pixcli.engine.settings import Settings
 from pixcli.errors import InputError, OutputError
 from pixcli.media import plan_format, read, write
 from pixcli.media.atomic import atomic
-from pixcli.media.kind import SUFFIXES, format_of_suffix, peek, sniff
-from pixcli.media.pillow import opened
+from pixcli.media.kind import SUFFIXES, format_of_suffix
 from pixcli.plan import STREAM
 
 if TYPE_CHECKING:
@@ -55,10 +55,8 @@ def size_of(job: Job) -> tuple[int, int]:
     if job.input == STREAM:
         return 0, 0
     try:
-        name = sniff(*peek(job.input, job.size), job.input.suffix)
-        with job.input.open("rb") as file, opened(name or "", file, sys.maxsize) as image:
-            return image.width, image.height
-    except Exception:  # header parsers fail in many ways
+        return media.size_of(job.input)
+    except InputError:
         return 0, 0
 
 
@@ -85,6 +83,10 @@ class Target:
     format: str
     said: tuple[str, ...] = ()
 
+    def how(self, settings: Settings) -> dict[str, Any]:
+        """The writers' keywords."""
+        return {"format": self.format, "quality": settings.quality, "compress": settings.compress}
+
 
 def target_of(job: Job, picture: Picture, plan: Plan, settings: Settings) -> Target:
     """The planned output, or one beside it with another suffix when its format cannot hold the picture.
@@ -108,8 +110,7 @@ def save(result: Result, job: Job, plan: Plan, settings: Settings) -> Saved:
     With strict, a loss raises InputError before anything stands under its final name. Raises OutputError.
     """
     target = target_of(job, result.pictures[""], plan, settings)
-    how: dict[str, Any] = {"format": target.format, "quality": settings.quality}
-    how["compress"] = settings.compress
+    how = target.how(settings)
     outputs, lost = [], [*result.lost, *target.said]
     for name, picture in result.pictures.items():
         path = target.path.with_stem(f"{target.path.stem}.{name}") if name else target.path

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import ImageCms
 
 from pixcli.media.metadata import icc_space
-from pixcli.media.picture import Array, Picture
+from pixcli.media.picture import Array, Picture, peak_of
 
 _COLORSPACES = {"RGB": "rgb", "GRAY": "gray", "CMYK": "cmyk", "Lab": "lab"}
 
@@ -62,7 +62,7 @@ def as_type(values: Array, dtype: np.dtype[np.generic] | type) -> Array:
         return values.astype(np.uint16) * np.uint16(257)
     if values.dtype == np.uint16:
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    peak = 255.0 if dtype == np.uint8 else 65535.0
+    peak = peak_of(dtype)
     scaled = values * np.float32(peak)
     np.rint(scaled, out=scaled)
     np.clip(scaled, 0, peak, out=scaled)

@@ -9,7 +9,7 @@ import numpy as np
 from av import VideoFormat, VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
-from pixcli.media.picture import Array, Picture, Ride
+from pixcli.media.picture import Array, Picture, Ride, peak_of
 
 # With these a round trip through RGB gives back the very samples. swscale's fast paths lose one level of luma
 # on average, and BILINEAR misreads 16-bit RGB (FFmpeg 8.1).
@@ -118,7 +118,7 @@ def to_picture(
     if not alpha:
         return Picture(pixels, ride=FRAME_RIDE)
     cover = pixels[..., 3]
-    opaque = bool((cover == (65535 if deep else 255)).all())
+    opaque = bool((cover == peak_of(cover.dtype)).all())
     return Picture(np.ascontiguousarray(pixels[..., :3]), None if opaque else cover.copy(), FRAME_RIDE)
 
 

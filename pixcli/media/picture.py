@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
+def peak_of(dtype: np.dtype[Any]) -> float:
+    """The value that means white in samples of this type: 255, 65535 or 1.0."""
+    return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
+
+
 @dataclass(frozen=True)
 class Ride:
     """What a file carries beside its pixels; written back as it came, unless the task makes it untrue.
@@ -59,9 +64,7 @@ class Picture:
     @property
     def peak(self) -> float:
         """The value that means white: 255, 65535 or 1.0."""
-        if self.pixels.dtype == np.uint8:
-            return 255.0
-        return 65535.0 if self.pixels.dtype == np.uint16 else 1.0
+        return peak_of(self.pixels.dtype)
 
     def with_pixels(self, pixels: Array, alpha: Array | None = None) -> Picture:
         return replace(self, pixels=pixels, alpha=alpha)

@@ -14,7 +14,7 @@ from PIL import Image, TiffImagePlugin
 from pixcli.errors import InputError
 from pixcli.media import pnm
 from pixcli.media.colour import ink_to_srgb, lab_to_srgb
-from pixcli.media.picture import Array
+from pixcli.media.picture import Array, peak_of
 
 # The libraries log oddities: silence where the program has no log of its own. What matters is raised.
 for _library in ("PIL", "imagecodecs", "tifffile"):
@@ -66,8 +66,7 @@ def pixels(page: Any) -> tuple[Array, Array | None, tuple[str, ...]]:
     values = _full_range(values, page, lost)
     values, alpha = _split(values, page, lost)
     if photometric == "MINISWHITE":
-        white = 1.0 if values.dtype == np.float32 else np.iinfo(values.dtype).max
-        values = np.asarray(white, values.dtype) - values
+        values = np.asarray(peak_of(values.dtype), values.dtype) - values
     elif photometric == "SEPARATED" and values.shape[2] == 4 and values.dtype != np.float32:
         values = ink_to_srgb(values, page.iccprofile)
         lost.append("cmyk")
@@ -121,7 +120,7 @@ def _split(values: Array, page: Any, lost: list[str]) -> tuple[Array, Array | No
 
 def unmultiply(colour: Array, alpha: Array) -> Array:
     """Straight colour of a premultiplied one; black where alpha is 0."""
-    peak = 1.0 if alpha.dtype == np.float32 else float(np.iinfo(alpha.dtype).max)
+    peak = peak_of(alpha.dtype)
     cover = alpha[..., None].astype(np.float32)
     straight = np.divide(
         colour * np.float32(peak), cover, out=np.zeros(colour.shape, np.float32), where=cover > 0

@@ -65,13 +65,14 @@ class Colorize(PictureTask):
 
         from pixcli.infer.lab import lightness_of
         from pixcli.media.colour import to_srgb
+        from pixcli.media.picture import peak_of
 
         rgb = np.require(to_srgb(picture), requirements=["C", "W"])
         size = working_size(picture.height, picture.width, self.side, self.multiple)
         x = torch.from_numpy(rgb).permute(2, 0, 1)[None]
         if rgb.dtype != np.uint8:  # 8 bits are reduced as they lie, twenty times as fast
             x = x.float()
-        small = F.interpolate(x, size=size, mode="bicubic", antialias=True)[0] / peak(rgb)
+        small = F.interpolate(x, size=size, mode="bicubic", antialias=True)[0] / peak_of(rgb.dtype)
         lightness = lightness_of(small.clamp(0, 1)) / 100
         return Sample(lightness, Context(picture, rgb, lightness), torch.float32)
 
@@ -95,9 +96,11 @@ class Colorize(PictureTask):
         from pixcli.infer.guided import coefficients, rows
         from pixcli.infer.lab import lab_to_rgb, lightness_of, rgb_to_lab
         from pixcli.media.colour import from_srgb
+        from pixcli.media.picture import peak_of
 
         context: Context = sample.context
         rgb, strength = context.rgb, self.values["strength"]
+        white = peak_of(rgb.dtype)
         height, width = rgb.shape[:2]
         ab = F.interpolate(
             answer[None], size=context.lightness.shape[1:], mode="bilinear", align_corners=False
@@ -107,7 +110,9 @@ class Colorize(PictureTask):
         out = np.empty((height, width, 3), rgb.dtype)
         gray = context.picture.gray and rgb.dtype != np.float32
         if gray:
-            table = lightness_of(torch.arange(peak(rgb) + 1)[None, None] / peak(rgb))[0, 0].numpy()
+            table = lightness_of(torch.arange(peak_of(rgb.dtype) + 1)[None, None] / peak_of(rgb.dtype))[
+                0, 0
+            ].numpy()
         step = max(1, STRIP // width)
         for top in range(0, height, step):
             bottom = min(height, top + step)
@@ -119,22 +124,19 @@ class Colorize(PictureTask):
                 ab = ab + (1 - strength) * rgb_to_lab(planes(own))[1]
             coloured = lab_to_rgb(lightness, ab).permute(1, 2, 0)
             if rgb.dtype != np.float32:
-                coloured = (coloured * peak(rgb)).round_()
+                coloured = (coloured * white).round_()
             out[top:bottom] = coloured.numpy().astype(rgb.dtype)
         picture = context.picture
         return Result({"": picture.with_pixels(from_srgb(out, picture), picture.alpha)})
-
-
-def peak(rgb: Array) -> float:
-    """The value of white in an array of this type."""
-    return {"uint8": 255.0, "uint16": 65535.0}.get(rgb.dtype.name, 1.0)
 
 
 def planes(rgb: Array) -> Tensor:
     """(H, W, 3) → (3, H, W) float32 in 0..1."""
     import torch
 
-    return torch.from_numpy(rgb).permute(2, 0, 1).float() / peak(rgb)
+    from pixcli.media.picture import peak_of
+
+    return torch.from_numpy(rgb).permute(2, 0, 1).float() / peak_of(rgb.dtype)
 
 
 def working_size(height: int, width: int, side: int, multiple: int) -> tuple[int, int]:
