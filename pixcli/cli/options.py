@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Context, Option
 
+from pixcli.media import MAX_PIXELS
+
 INPUT, OUTPUT, FILMS, MACHINE, RUN = "Inputs", "Outputs", "Films", "Model and machine", "Run"
 
 Debug = Annotated[bool, Option("--debug", help="Show where a fault came from.", rich_help_panel=RUN)]
@@ -78,7 +80,7 @@ def shared(
     ] = False,
     max_pixels: Annotated[
         int, Option("--max-pixels", metavar="N", min=1, help="Refuse larger pictures.", rich_help_panel=INPUT)
-    ] = 300_000_000,
+    ] = MAX_PIXELS,
     shard: Annotated[
         str | None,
         Option(

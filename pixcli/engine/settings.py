@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pixcli.media import MAX_PIXELS
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -30,5 +32,5 @@ class Settings:
     fail_fast: bool = False
     max_failures: int | None = None
     strict: bool = False
-    max_pixels: int = 300_000_000
+    max_pixels: int = MAX_PIXELS
     debug: bool = False

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pixcli.media.picture_read import frame_count, frames, read, size_of
     from pixcli.media.picture_write import encode, write, write_frames
 
+MAX_PIXELS = 300_000_000  # of a picture or a film's frame, unless told otherwise
+
 _HOMES = {
     "FilmReader": "film",
     "FilmWriter": "film",
@@ -35,6 +37,7 @@ _HOMES = {
     "write_frames": "picture_write",
 }
 __all__ = [
+    "MAX_PIXELS",
     "FilmReader",
     "FilmWriter",
     "Picture",

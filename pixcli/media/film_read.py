@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from pixcli.errors import InputError
+from pixcli.media import MAX_PIXELS
 from pixcli.media.film_pixels import Colours, Turn, colours_of, depth_of, has_alpha, to_picture
 from pixcli.media.picture import Picture
 
@@ -79,7 +80,7 @@ class FilmReader:
     Raises InputError where there is no film in the file or no frame in the film; OSError.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, max_pixels: int = 300_000_000) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> None:
         self.path = path
         self.damaged = self.concealed = self.frames_read = 0
         self._error = ""

@@ -18,13 +18,12 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from pixcli.errors import InputError
-from pixcli.media import pillow, png, pnm, tiff
+from pixcli.media import MAX_PIXELS, pillow, png, pnm, tiff
 from pixcli.media.colour import usable
 from pixcli.media.kind import HEAD, UNREADABLE, looks_like, peek, sniff
 from pixcli.media.metadata import upright_exif, upright_xmp
 from pixcli.media.picture import Array, Picture, Ride
 
-MAX_PIXELS = 300_000_000
 _ANIMATED = {"GIF", "WEBP", "AVIF", "PNG"}
 
 
