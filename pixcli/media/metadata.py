@@ -108,9 +108,9 @@ def exif_for(raw: bytes | None, width: int, height: int) -> bytes | None:
         block = _Block(raw)
         first = block.number("I", 4)
         entries = list(block.entries(first))
-        for entry in list(entries):  # one level: a directory may point to itself
-            if entry.tag == EXIF_IFD:
-                entries += block.entries(entry.value)
+        inner = next((e.value for e in entries if e.tag == EXIF_IFD), None)
+        if inner is not None:  # one, and one level: a directory may point to itself, many times
+            entries += block.entries(inner)
         for entry in entries:
             if entry.tag in _SIZES and entry.type in (_SHORT, _LONG) and entry.values == 1:
                 block.put(entry, (width, height)[_SIZES[entry.tag]])
@@ -133,9 +133,18 @@ def upright_xmp(raw: bytes | str | None) -> bytes | None:
     if not raw:
         return None
     raw = raw.encode() if isinstance(raw, str) else raw
-    raw = re.sub(rb"<xmp:Thumbnails>.*?</xmp:Thumbnails>", b"", raw, flags=re.DOTALL)
+    raw = _without(raw, b"<xmp:Thumbnails>", b"</xmp:Thumbnails>")
     raw = re.sub(rb"""(tiff:Orientation\s*=\s*["'])\d+""", rb"\g<1>1", raw)
     return re.sub(rb"(<tiff:Orientation>)\s*\d+", rb"\g<1>1", raw)
+
+
+def _without(raw: bytes, opening: bytes, closing: bytes) -> bytes:
+    """Spans from an opening to the next closing taken out; a pattern would take quadratic time."""
+    kept, at = [], 0
+    while (begin := raw.find(opening, at)) >= 0 and (end := raw.find(closing, begin)) >= 0:
+        kept.append(raw[at:begin])
+        at = end + len(closing)
+    return b"".join((*kept, raw[at:]))
 
 
 def icc_space(icc: bytes | None) -> str | None:

@@ -25,6 +25,7 @@ from pixcli.media.metadata import upright_exif, upright_xmp
 from pixcli.media.picture import Array, Picture, Ride
 
 _ANIMATED = {"GIF", "WEBP", "AVIF", "PNG"}
+_ALL_FRAMES = 10  # times the limit of a still, for all frames of an animation together
 
 
 def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -266,6 +267,10 @@ def _animated(
 ) -> Iterator[Picture]:
     with pillow.opened(name, file, max_pixels) as im:
         count = pillow.count(im) if name in _ANIMATED else 1
+        most = _ALL_FRAMES * max_pixels
+        if count * im.width * im.height > most:  # frames of a few bytes can each fill a screen
+            what = f"{count:,} frames of {im.width} × {im.height} are over the limit of {most:,} pixels"
+            raise InputError(what, "--max-pixels raises it")
         for number in range(count if all_frames else 1):
             if number:
                 im.seek(number)
