@@ -229,8 +229,7 @@ def soft_table() -> tuple[Tensor, Tensor]:
     line = torch.arange(-110.0, 111.0)
     cells = torch.cartesian_prod(line, line)
     distance, index = torch.cdist(cells, bins()).topk(5, largest=False)
-    share = torch.exp(-(distance**2) / (2 * 5.0**2))
-    return index, share / share.sum(1, keepdim=True)
+    return index, (-(distance**2) / (2 * 5.0**2)).softmax(1)
 
 
 def lab_view(picture: np.ndarray[Any, Any], side: int) -> tuple[Tensor, Tensor]:

@@ -17,10 +17,13 @@ from pixcli.train.loop import Schedule
 from pixcli.train.recipes.superres import SuperRes, reduce
 
 
+CLEAN = 0.5  # share of plain reductions
+
+
 class SuperResReal(SuperRes):
     name = "superres_real"
     title = "Super-resolution ×2, ×3, ×4 for noisy, soft or JPEG-coded photographs"
-    schedule = Schedule(steps=10_000, rate=4e-4, batch=16, warmup=200, decay=0.0, ema=0.999, clip=0.5)
+    schedule = Schedule(steps=10_000, rate=5e-4, batch=16, warmup=200, decay=0.0, ema=0.999, clip=0.5)
 
     def degrade(self, high: Tensor, scale: int, rng: np.random.Generator) -> Tensor:
         """Lens blur of up to σ = 0.9 low-resolution pixels, noise of up to σ = 12, JPEG of quality 35 to 95;
@@ -28,20 +31,20 @@ class SuperResReal(SuperRes):
         """
         low = torch.empty(len(high), 3, high.shape[2] // scale, high.shape[3] // scale)
         for i, picture in enumerate(high):
-            if rng.random() < 1 / 8:
+            if rng.random() < CLEAN:
                 low[i] = reduce(picture[None], scale)[0]
                 continue
-            if rng.random() < 0.6:
-                picture = blur(picture, rng.uniform(0.2, 0.9) * scale)
+            if rng.random() < 0.5:
+                picture = blur(picture, rng.uniform(0.2, 0.8) * scale)
             small = reduce(picture[None], scale)[0] * 255
             if rng.random() < 0.7:
-                grain = rng.normal(0, rng.uniform(1, 12), small.shape)
+                grain = rng.normal(0, rng.uniform(1, 11), small.shape)
                 if rng.random() < 0.3:  # the same in all colours, as a film's
                     grain = grain[:1].repeat(3, 0)
                 small = small + torch.from_numpy(grain.astype(np.float32))
             pixels = small.round().clamp(0, 255).to(torch.uint8)
             if rng.random() < 0.8:
-                pixels = jpeg(pixels, int(rng.integers(35, 96)), bool(rng.random() < 0.6))
+                pixels = jpeg(pixels, int(rng.integers(40, 97)), bool(rng.random() < 0.6))
             low[i] = pixels / 255
         return low
 
