@@ -31,8 +31,13 @@ class Files:
 
 
 class Protocol:
-    """text: the protocol in words, for tables and cards. figure: what counts most. options: of the task."""
+    """How one task is measured.
 
+    takes: the names of the constructor's options, all of which may be None. text: the protocol in words, for
+    tables and cards. figure: what counts most. options: what the task is to be made with.
+    """
+
+    takes: tuple[str, ...] = ()
     text: str
     figure: str
     options: dict[str, Any]
@@ -58,9 +63,14 @@ class SuperRes(Protocol):
     luma instead of RGB, have 33.66 / 30.39 / 28.42.
     """
 
+    takes = ("scale", "channel")
     figure = "psnr"
 
-    def __init__(self, scale: int, channel: str = "y") -> None:
+    def __init__(self, scale: float | str | None = None, channel: str | None = None) -> None:
+        factor, channel = float(scale or 4), channel or "y"
+        if factor != int(factor) or factor < 2:
+            raise UsageError(f"superres is measured at whole scales from 2 on, not {factor:g}")
+        scale = int(factor)
         if channel not in CHANNELS:
             raise UsageError(f"{channel!r} is no channel to measure on: {', '.join(CHANNELS)}")
         self.scale, self.channel = scale, channel
@@ -106,23 +116,14 @@ class Colorize(Protocol):
         return compare("color", [(f.out, f.truth) for f in files])
 
 
-def protocol(task: str, **options: Any) -> Protocol:
-    """The protocol of a task. superres: scale (an integer, default 4), channel ("y", "rgb", "gray").
+PROTOCOLS: dict[str, type[Protocol]] = {"superres": SuperRes, "colorize": Colorize}
 
-    Raises UsageError for a task without one and for options that it does not have.
-    """
-    made: dict[str, type[Protocol]] = {"superres": SuperRes, "colorize": Colorize}
-    if task not in made:
-        raise UsageError(f"{task} cannot be measured", f"these can: {', '.join(made)}")
-    if task == "superres":
-        scale = float(options.get("scale") or 4)
-        if scale != int(scale) or scale < 2:
-            raise UsageError(f"superres is measured at whole scales from 2 on, not {scale:g}")
-        options["scale"] = int(scale)
-    try:
-        return made[task](**options)
-    except TypeError as e:
-        raise UsageError(f"{task} is measured without such an option: {e}") from None
+
+def protocol_of(task: str) -> type[Protocol]:
+    """How a task is measured. Raises UsageError for one that is not."""
+    if task not in PROTOCOLS:
+        raise UsageError(f"{task} cannot be measured", f"these can: {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[task]
 
 
 def compare(kind: str, files: Sequence[tuple[Path, Path]], border: int = 0) -> list[Row]:

@@ -13,7 +13,7 @@ from PIL import Image
 from pixcli.engine import Event, Item, Settings, attach, run
 from pixcli.errors import DeviceError, InputError, OutputError
 from pixcli.evaluate import datasets, measures
-from pixcli.evaluate.protocols import Files, Protocol, Row, protocol
+from pixcli.evaluate.protocols import Files, Protocol, Row, protocol_of
 from pixcli.media import kind_of
 from pixcli.models import find, load
 from pixcli.plan import make
@@ -67,8 +67,9 @@ def evaluate(
     Raises UsageError for what does not fit together, WeightsError and DeviceError as the command does,
     InputError as soon as one picture fails: a mean over the rest would mislead.
     """
-    asked = {k: options.pop(k) for k in ("scale", "channel") if k in options}
-    rules = protocol(task, **asked)
+    kind = protocol_of(task)
+    asked = {k: options.pop(k) for k in kind.takes if k in options}
+    rules = kind(**asked)
     work = TASKS[task](**rules.options, **options)
     card = find(model or work.default, task)
     settings = settings or Settings()

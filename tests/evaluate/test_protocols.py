@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from pixcli.errors import InputError, UsageError
-from pixcli.evaluate import datasets
-from pixcli.evaluate.protocols import Colorize, Files, SuperRes, compare, pairs, protocol
+from pixcli.evaluate import datasets, evaluate
+from pixcli.evaluate.protocols import Colorize, Files, SuperRes, compare, pairs
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -59,7 +59,7 @@ def test_options_that_a_protocol_does_not_know_are_refused() -> None:
     wrong = ((sr, {"scale": 2.5}), (sr, {"channel": "v"}), ("colorize", {"scale": 2}), ("dream", {}))
     for task, options in wrong:
         with pytest.raises(UsageError):
-            protocol(task, **options)
+            evaluate(task, "no folder", **options)
 
 
 def test_sizes_that_differ_are_refused(tmp_path: Path) -> None:
