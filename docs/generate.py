@@ -19,7 +19,7 @@ def tasks() -> str:
     lines = ["| task | what it does | options of its own |", "|---|---|---|"]
     for name, task in TASKS.items():
         options = ", ".join(f"`--{o.replace('_', '-')}`" for o in task.options())
-        lines.append(f"| `{name}` | {task.title} | {options} |")
+        lines.append(f"| `{name}` | {task.title()} | {options} |")
     return "\n".join(lines)
 
 

@@ -158,7 +158,7 @@ def help_of(task: type[Task]) -> str:
     """The task's own words and two examples."""
     first = task.example or f"pixcli {task.name} photos/ -o out/"
     second = f"pixcli {task.name} photo.jpg -o photo_{task.name}.png"
-    return f"{inspect.cleandoc(task.__doc__ or task.title)}\n\n\b\nExamples:\n  {first}\n  {second}\n"
+    return f"{inspect.cleandoc(task.__doc__ or '')}\n\n\b\nExamples:\n  {first}\n  {second}\n"
 
 
 @cache

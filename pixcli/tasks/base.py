@@ -83,7 +83,6 @@ class Task:
     name: ClassVar[str]
     default: ClassVar[str]
     example: ClassVar[str] = ""
-    title: ClassVar[str] = ""
 
     def __init__(self, **given: Any) -> None:
         options = self.options()
@@ -93,6 +92,11 @@ class Task:
                     f"{self.name} has no option {key!r}", f"it has: {', '.join(options) or 'none'}"
                 )
         self.values = {k: o.check(k.replace("_", "-"), given.get(k, o.default)) for k, o in options.items()}
+
+    @classmethod
+    def title(cls) -> str:
+        """What it does, in a sentence: the first line of its docstring."""
+        return (cls.__doc__ or "").partition("\n")[0]
 
     @classmethod
     def options(cls) -> dict[str, Option]:

@@ -37,7 +37,6 @@ class Colorize(PictureTask):
     """
 
     name, default = "colorize", "colorize"
-    title = "Colour black-and-white photographs and films."
     example = "pixcli colorize old_photos/ -o out/"
 
     temperature = Option(

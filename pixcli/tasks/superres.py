@@ -34,7 +34,6 @@ class SuperRes(PictureTask):
     """
 
     name, default = "superres", "superres"
-    title = "Enlarge photographs and films by any factor."
     example = "pixcli superres photos/ -o big/ --scale 4"
 
     scale = Option(
