@@ -34,12 +34,9 @@ def state_of(row: "Row", home: Path) -> tuple[str, str]:
     if row.status != "done":
         return "unfinished", "its run ended; the same command goes on with it"
     for made in row.outputs:
-        try:
-            now = (home / made.path).stat()
-        except OSError:
-            return "stale", f"{made.path} is gone"
-        if (now.st_size, now.st_mtime_ns) != (made.size, made.mtime_ns):
-            return "stale", f"{made.path} was changed since"
+        look = made.now(home)
+        if look != "same":
+            return "stale", f"{made.path} {'is gone' if look == 'gone' else 'was changed since'}"
     try:
         source = Path(row.input).stat()
     except OSError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixcli.plan.job import STREAM, Action, Found, shown
-from pixcli.plan.ledger_file import Made, Row
+from pixcli.plan.ledger_file import Row
 from pixcli.plan.naming import too_long
 
 ON_EXIST = ("skip", "overwrite", "error")
@@ -62,7 +62,7 @@ def decide(
 def _known(
     found: Found, output: Path, row: Row, home: Path | None, rules: Rules, in_place: bool
 ) -> tuple[Action, str]:
-    looks = [_state(made, home) for made in row.outputs]
+    looks = [made.now(home) for made in row.outputs]
     now = (found.size, found.mtime_ns)
     replaced = in_place and now == (row.outputs[0].size, row.outputs[0].mtime_ns)
     same_input = replaced or now == (row.size, row.mtime_ns)
@@ -98,10 +98,3 @@ def _look(path: str) -> os.stat_result | None:
         return os.stat(path)  # noqa: PTH116
     except OSError:
         return None
-
-
-def _state(made: Made, home: Path | None) -> str:
-    there = _look(f"{home}/{made.path}")
-    if there is None:
-        return "gone"
-    return "same" if (there.st_size, there.st_mtime_ns) == (made.size, made.mtime_ns) else "changed"

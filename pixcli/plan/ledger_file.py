@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pixcli.errors import OutputError, UsageError
 from pixcli.plan import alive
@@ -45,6 +45,14 @@ class Made:
     path: str
     size: int
     mtime_ns: int
+
+    def now(self, home: Path | None) -> Literal["same", "changed", "gone"]:
+        """How it looks now, below this folder."""
+        try:
+            there = os.stat(f"{home}/{self.path}")  # noqa: PTH116  a Path costs more than the question
+        except OSError:
+            return "gone"
+        return "same" if (there.st_size, there.st_mtime_ns) == (self.size, self.mtime_ns) else "changed"
 
 
 @dataclass(frozen=True)
