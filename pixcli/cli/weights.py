@@ -2,7 +2,7 @@
 
 import json as jsonlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,7 @@ from pixcli.cli.say import complain
 from pixcli.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from pixcli.models import Card
+    pass
 
 HELP = """Look at weight files, verify them, convert published ones.
 
@@ -78,12 +78,14 @@ def list_(json: Json = False, debug: Debug = False) -> None:
 @group.command("info", cls=Command, help=INFO)
 def info(what: Name, json: Json = False, debug: Debug = False) -> None:
     from pixcli.models import find
+    from pixcli.models.card import to_toml
 
-    card = find(what)
+    row = as_json(card := find(what))
     if json:
-        print(jsonlib.dumps(as_json(card), default=str))
+        print(jsonlib.dumps(row, default=str))
         return
-    print(f"file = {_quoted(card.path)}\nbytes = {as_json(card)['bytes']}\n{_toml(card)}", end="")
+    path = jsonlib.dumps(row["path"], ensure_ascii=False)
+    print(f"file = {path}\nbytes = {row['bytes']}\n{to_toml(card)}", end="")
 
 
 @group.command("verify", cls=Command, help=VERIFY)
@@ -142,16 +144,6 @@ def convert(
         print(jsonlib.dumps(as_json(card), default=str))
     else:
         print(f"{card.path}: {card.network} for {card.task}, {card.parameters / 1e6:.2f} M parameters")
-
-
-def _toml(card: "Card") -> str:
-    from pixcli.models.card import to_toml
-
-    return to_toml(card)
-
-
-def _quoted(value: Any) -> str:
-    return jsonlib.dumps(str(value), ensure_ascii=False)
 
 
 def add_to(app: typer.Typer) -> None:
