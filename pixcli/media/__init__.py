@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pixcli.media.formats import plan_format
     from pixcli.media.kind import format_of_suffix, kind_of
     from pixcli.media.picture import Picture, Ride
-    from pixcli.media.picture_read import frame_count, frames, read, size_of
+    from pixcli.media.picture_read import frames, read, size_of
     from pixcli.media.picture_write import encode, write, write_frames
 
 MAX_PIXELS = 300_000_000  # of a picture or a film's frame, unless told otherwise
@@ -27,7 +27,6 @@ _HOMES = {
     "Ride": "picture",
     "encode": "picture_write",
     "format_of_suffix": "kind",
-    "frame_count": "picture_read",
     "frames": "picture_read",
     "kind_of": "kind",
     "plan_format": "formats",
@@ -44,7 +43,6 @@ __all__ = [
     "Ride",
     "encode",
     "format_of_suffix",
-    "frame_count",
     "frames",
     "kind_of",
     "plan_format",

@@ -61,18 +61,6 @@ def size_of(source: str | Path | bytes) -> tuple[int, int]:
             return int(im.width), int(im.height)
 
 
-def frame_count(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> int:
-    """How many frames the headers promise; `frames` may find fewer and then raises. Raises InputError."""
-    with _opened(source, max_pixels) as (name, file), _faults(name):
-        if name == "TIFF":
-            with tifffile.TiffFile(file) as found:
-                return len(tiff.pages(found))
-        if name not in _ANIMATED:
-            return 1
-        with pillow.opened(name, file, max_pixels) as im:
-            return pillow.count(im)
-
-
 @contextmanager
 def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[tuple[str, IO[bytes]]]:
     """The format's name and the file, at its start."""

@@ -14,7 +14,6 @@ from pixcli.media import (
     Picture,
     Ride,
     encode,
-    frame_count,
     frames,
     kind_of,
     plan_format,
@@ -172,7 +171,7 @@ def test_frames_come_out_with_their_times(tmp_path, suffix, timed):
     path = tmp_path / f"a{suffix}"
     assert write_frames(iter(made), path) == ()
     back = list(frames(path))
-    assert len(back) == frame_count(path) == read(path).ride.save["frames"] == 3
+    assert len(back) == read(path).ride.save["frames"] == 3
     for before, after in zip(made, back, strict=True):
         np.testing.assert_array_equal(before.pixels, after.pixels)
         assert after.alpha is None
