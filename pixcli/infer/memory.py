@@ -18,7 +18,7 @@ _CACHE_BYTES = 20 << 20  # of 32 MB, which other programs share
 
 
 @dataclass(frozen=True)
-class Load:
+class Demand:
     """Values in an activation per input pixel: in the largest, and as a mean over the arithmetic."""
 
     widest: float
@@ -29,14 +29,14 @@ class Load:
         return 4 * 4 * self.widest * pixels
 
 
-def measure(run: Callable[[Tensor], Tensor], x: Tensor) -> Load:
-    """The load of a network, seen in one run on the small batch x (N, C, H, W)."""
+def measure(run: Callable[[Tensor], Tensor], x: Tensor) -> Demand:
+    """The demand of a network, seen in one run on the small batch x (N, C, H, W)."""
     watch = _Watch()
     with watch:
         run(x)
     pixels = x.shape[0] * x.shape[2] * x.shape[3]
     usual = math.exp(watch.logs / watch.work) if watch.work else watch.widest
-    return Load(watch.widest / pixels, usual / pixels)
+    return Demand(watch.widest / pixels, usual / pixels)
 
 
 class _Watch(TorchFunctionMode):
@@ -58,7 +58,7 @@ class _Watch(TorchFunctionMode):
         return out
 
 
-def cpu_rate(load: Load, value_bytes: int) -> Callable[[float], float]:
+def cpu_rate(demand: Demand, value_bytes: int) -> Callable[[float], float]:
     """Relative speed of a CPU by the side of a tile.
 
     Fitted to ten 3 x 3 convolutions of 48 channels in fp32, GFLOP/s on a server processor with 32 MB of cache
@@ -67,7 +67,7 @@ def cpu_rate(load: Load, value_bytes: int) -> Callable[[float], float]:
     """
 
     def rate(side: float) -> float:
-        held = 2 * load.usual * value_bytes * side**2
+        held = 2 * demand.usual * value_bytes * side**2
         cache = max(0.57, 1 - 0.16 * max(0.0, math.log2(held / _CACHE_BYTES)))
         return cache * side**2 / (side**2 + 32**2)
 
@@ -79,13 +79,13 @@ def card_rate(side: float) -> float:
     return side**2 / (side**2 + 256**2)
 
 
-def pixels_at_once(load: Load, device: torch.device) -> int:
+def pixels_at_once(demand: Demand, device: torch.device) -> int:
     """Input pixels that may be in the network together, by what is free on the device."""
     if device.type != "cuda":
-        return int(_CPU_BYTES / load.bytes(1))
+        return int(_CPU_BYTES / demand.bytes(1))
     free, _ = torch.cuda.mem_get_info(device)
     free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return min(_CARD_PIXELS, int(free / 2 / load.bytes(1)))
+    return min(_CARD_PIXELS, int(free / 2 / demand.bytes(1)))
 
 
 def is_shortage(fault: BaseException) -> bool:

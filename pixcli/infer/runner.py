@@ -46,7 +46,7 @@ class Runner:
     ) -> None:
         self.footprint, self.device, self.precision, self.say = footprint, device, precision, say
         self.sizes = Sizes(footprint, device, _TYPES[precision].itemsize, tile)
-        self.load: memory.Load | None = None
+        self.demand: memory.Demand | None = None
         self._with_scale = "scale" in inspect.signature(net.forward).parameters
         try:
             self.net = net.eval().to(device).to(memory_format=torch.channels_last)
@@ -82,19 +82,19 @@ class Runner:
             self.device.type, _TYPES[precision] if narrow else torch.bfloat16, enabled=narrow
         )
 
-    def weigh(self, channels: int) -> memory.Load:
-        """The network's load per pixel, measured once, on a small black picture."""
-        if self.load is None:
+    def weigh(self, channels: int) -> memory.Demand:
+        """The network's demand per pixel, measured once, on a small black picture."""
+        if self.demand is None:
             side = up(48, self.footprint.multiple)
             try:
-                self.load = memory.measure(
+                self.demand = memory.measure(
                     self.forward, torch.zeros(1, channels, side, side, device=self.device)
                 )
             except (RuntimeError, MemoryError) as fault:
                 if not memory.is_shortage(fault):
                     raise
                 raise DeviceError(f"out of memory on {self.device} for {side} x {side} pixels") from None
-        return self.load
+        return self.demand
 
 
 class _Job(NamedTuple):

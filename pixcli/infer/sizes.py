@@ -9,7 +9,7 @@ import torch
 from pixcli.errors import DeviceError
 from pixcli.infer import memory, tiles
 from pixcli.infer.footprint import Footprint
-from pixcli.infer.memory import Load
+from pixcli.infer.memory import Demand
 from pixcli.infer.tiles import Box, Tile
 
 _BATCHED = 128 * 128  # smaller tiles go together on a CPU too, up to so many pixels
@@ -26,20 +26,20 @@ class Sizes:
         self.pixels = _BATCHED
         self._side = self._batch = 1 << 30  # the limits that shortages of memory have taught
 
-    def plan(self, height: int, width: int, load: Callable[[], Load]) -> list[Tile]:
-        """Tiles for a picture whose sides suit the footprint; load: asked only when it matters."""
+    def plan(self, height: int, width: int, demand: Callable[[], Demand]) -> list[Tile]:
+        """Tiles for a picture whose sides suit the footprint; demand: asked only when it matters."""
         whole, reach, multiple = Box(0, 0, height, width), self.footprint.reach, self.footprint.multiple
         if reach is None:
             return [Tile(whole, whole)]
         side = min(self.tile or _LARGEST, self._side)
         cpu = self.device.type == "cpu"
         if not cpu or (self.tile is None and height * width > _BATCHED):
-            room = memory.pixels_at_once(load(), self.device)
+            room = memory.pixels_at_once(demand(), self.device)
             side = min(side, int(room**0.5))
             if not cpu:
                 self.pixels = room
             if self.tile is None:
-                rate = memory.cpu_rate(load(), self.value_bytes) if cpu else memory.card_rate
+                rate = memory.cpu_rate(demand(), self.value_bytes) if cpu else memory.card_rate
                 side = tiles.best_side(height, width, reach, multiple, side, rate)
         return tiles.cut(whole, height, width, reach, multiple, max(side, tiles.smallest(reach, multiple)))
 
