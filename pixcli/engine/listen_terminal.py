@@ -68,7 +68,8 @@ class People:
         self.total, self.said = event.total, time.monotonic()
         if self.quiet:
             return
-        self._line(event.task + (f" with {event.model} on {event.device}" if event.model else ""))
+        if event.model:  # else nothing is to be done, and the summary says so
+            self._line(f"{event.task} with {event.model} on {event.device}")
         if self.terminal:
             self.bar = _bar(event.total, event.task, "file", self.stream)
 

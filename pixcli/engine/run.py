@@ -74,6 +74,7 @@ class _Run:
         self.pixels = 0
         self.fatal: PixcliError | None = None
         self.ended = ""
+        self.stopping = False  # and has been told so
         outputs = (job.output for job in plan.todo if job.output != STREAM)
         self.folders = {Path(os.path.realpath(path)).parent for path in outputs}
         self.later: list[Work] = []  # films and animations: frames in order, one file at a time
@@ -204,6 +205,9 @@ class _Run:
 
     def _settle(self, outcome: Outcome[Work, Saved] | None) -> None:
         if outcome is None:
+            if self.stop.signal and not self.stopping:
+                self.stopping = True
+                self.tell(Event("note", text="stopping after what is under way; once more stops at once"))
             self.tell(Event("progress"))
         elif isinstance(outcome.error, Several):
             self.later.append(outcome.tag)

@@ -163,9 +163,8 @@ def make(
         found, out, task=task, name=name, format=format, in_place=in_place, suffix_of=suffix_of
     )
     if not found and not search.problems:
-        raise NothingToDo(
-            "no picture and no film among the inputs", f"{search.passed} other files passed over"
-        )
+        passed = f"{search.passed} other files passed over" if search.passed else ""
+        raise NothingToDo("no picture and no film among the inputs", passed)
     key = key_of(task, options or {}, weights)
     rules = Rules(key, on_exist, force, retry_failed)
     known = rows(home) if home is not None else {}

@@ -7,11 +7,15 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from folders import Start, draw
+from standin import Invert, do
+
+from pixcli.tasks import Sample
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
@@ -139,3 +143,15 @@ def test_a_reader_that_leaves_early_does_not_stop_the_work(
     assert "BrokenPipe" not in stderr
     assert process.returncode == 0
     assert len(made(tmp_path / "out")) == 20
+
+
+def test_an_interrupt_that_has_to_wait_is_confirmed(photos: Path, tmp_path: Path) -> None:
+    def interrupt(samples: Sequence[Sample]) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1.5)
+
+    summary, events = do([photos], tmp_path / "out", Invert(interrupt), batch=1)
+    assert summary.exit_code == 130
+    assert [e.text for e in events if e.kind == "note"] == [
+        "stopping after what is under way; once more stops at once"
+    ]
