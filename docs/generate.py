@@ -25,7 +25,7 @@ def tasks() -> str:
 
 def models() -> str:
     lines = ["| model | task | parameters | file | measured |", "|---|---|---|---|---|"]
-    for card in sorted(catalogue(), key=lambda c: (c.task, not c.default, c.name)):
+    for card in catalogue():
         size = card.path.stat().st_size / 1e6
         name = f"`{card.name}`" + (" (default)" if card.default else "")
         cells = (f"{name}: {card.title}", card.task, f"{card.parameters / 1e6:.2f} M", f"{size:.1f} MB")
