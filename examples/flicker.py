@@ -2,8 +2,8 @@
 
     python examples/flicker.py colour.mp4 [other.mp4 ...]
 
-Prints for each film the mean change of colour (ab of Lab, Euclidean) from frame to frame over the pixels whose
-lightness stays within 2 of 100: what stands still should keep its colour.
+Prints for each film the mean change of colour (ab of Lab, Euclidean) from frame to frame, over the pixels
+whose lightness stays within 2 of 100: what stands still should keep its colour.
 """
 
 import sys
