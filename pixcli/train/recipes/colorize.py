@@ -1,6 +1,4 @@
-"""colorize: LiteColour on EfficientNet-Lite0's ImageNet weights, soft 313-bin cross-entropy with Zhang's
-class rebalancing.
-"""
+"""colorize, first stage: LiteColour from ImageNet weights, by soft cross-entropy over Zhang's 313 bins."""
 
 from __future__ import annotations
 
@@ -76,6 +74,9 @@ class Colorize(Recipe):
         ),
     )
 
+    sides: tuple[int, ...] = (128, 192)  # pixels
+    odds: tuple[float, ...] = (0.8, 0.2)  # how often each
+
     def open(self, data: Path, cache: Path) -> None:
         self.sources = tuple(s for s in self.sources if not s.optional or (data / s.folder).is_dir())
         self.stores = [Store(s, data, cache) for s in self.sources]
@@ -104,8 +105,8 @@ class Colorize(Recipe):
         return [{"params": encoder, "factor": 0.3}, {"params": decoder, "factor": 1.0}]
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        side = 128 if rng.random() < 0.8 else 192
-        count = size if side == 128 else size // 2
+        side = int(rng.choice(self.sides, p=self.odds))
+        count = max(1, round(size * min(1.0, 128**2 / side**2 * 1.1)))
         grey = torch.empty(count, 1, side, side)
         colour = torch.empty(count, 3, side, side)
         for i in range(count):
@@ -142,9 +143,7 @@ class Colorize(Recipe):
         return self.colour_loss(net.decode(levels).float(), batch["ab"])
 
     def colour_loss(self, logits: Tensor, ab: Tensor) -> Tensor:
-        """Soft cross-entropy over the bins, each pixel weighted by the rarity of its colour; mean over
-        pixels.
-        """
+        """Soft cross-entropy over the bins, each pixel weighted by the rarity of its colour."""
         logp = logits.log_softmax(1)  # (N, 313, h, w)
         cell = (
             (ab[:, 0].round().long() + 110).clamp(0, 220) * 221
@@ -156,9 +155,7 @@ class Colorize(Recipe):
         return -((logp.gather(1, index) * share).sum(1) * weight).mean()
 
     def validate(self, net: nn.Module) -> dict[str, float]:
-        """Root mean square ab error as a share of grey's, and shares of chroma and variety, of the plain
-        mean over bins, at 160 px.
-        """
+        """At 160 px, of the mean over bins: ab error, as a share of grey's; shares of chroma and variety."""
         rows = []
         device = next(net.parameters()).device
         for store in self.held:
@@ -205,9 +202,7 @@ class Colorize(Recipe):
                 yield logits, F.interpolate(ab[None], size=logits.shape[1:], mode="area")[0]
 
     def _rebalancing(self) -> Tensor:
-        """w over the 313 bins: 1 / ((1 - λ) p + λ / Q), scaled so that Σ p w = 1; p from the training
-        pictures, smoothed by σ = 5.
-        """
+        """w over the bins: 1 / ((1 - λ) p + λ / Q) with Σ p w = 1; p: the sources' colours, smoothed by σ = 5."""
         rng = np.random.default_rng(0)
         centres = bins()
         count = torch.zeros(len(centres))
@@ -223,9 +218,7 @@ class Colorize(Recipe):
 
 
 def soft_table() -> tuple[Tensor, Tensor]:
-    """For every whole (a, b) of -110..110: the 5 nearest bins, nearest first, and their Gaussian shares (σ =
-    5); (48841, 5) each.
-    """
+    """(48841, 5) each: for every whole (a, b) of -110..110 the 5 nearest bins and their Gaussian shares (σ = 5)."""
     line = torch.arange(-110.0, 111.0)
     cells = torch.cartesian_prod(line, line)
     distance, index = torch.cdist(cells, bins()).topk(5, largest=False)
@@ -233,9 +226,7 @@ def soft_table() -> tuple[Tensor, Tensor]:
 
 
 def lab_view(picture: np.ndarray[Any, Any], side: int) -> tuple[Tensor, Tensor]:
-    """Lightness / 100 (1, H, W) and ab (2, H, W) of a picture reduced to about this shorter side, multiples
-    of 32.
-    """
+    """Lightness / 100 (1, H, W) and ab (2, H, W) of a picture reduced to about this shorter side."""
     rgb = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
     h, w = rgb.shape[2:]
     size = [max(32, round(v * side / min(h, w) / 32) * 32) for v in (h, w)]

@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from pixcli.train.loop import Schedule
 from pixcli.train.recipes.superres import SuperRes, reduce
 
-
 CLEAN = 0.5  # share of plain reductions
 
 
