@@ -27,7 +27,7 @@ def models() -> str:
     lines = ["| model | task | parameters | file | measured |", "|---|---|---|---|---|"]
     for card in catalogue():
         size = card.path.stat().st_size / 1e6
-        name = f"`{card.name}`" + (" (default)" if card.default else "")
+        name = f"`{card.name}`" + (" (default)" if card.name == TASKS[card.task].default else "")
         cells = (f"{name}: {card.title}", card.task, f"{card.parameters / 1e6:.2f} M", f"{size:.1f} MB")
         lines.append(f"| {' | '.join(cells)} | {measured(card)} |")
     return "\n".join(lines)

@@ -49,9 +49,6 @@ def _models(task: str | None, json: bool) -> None:
     if task is not None and task not in TASKS:
         raise UsageError(f"--task: there is no task {task!r}", f"there are: {', '.join(TASKS)}")
     cards = [c for c in catalogue() if task in (None, c.task)]
-    cards.sort(
-        key=lambda c: (list(TASKS).index(c.task) if c.task in TASKS else len(TASKS), not c.default, c.name)
-    )
     if json:
         for card in cards:
             print(jsonlib.dumps(as_json(card), default=str))
@@ -66,7 +63,7 @@ def _models(task: str | None, json: bool) -> None:
         size = as_json(card)["bytes"]
         row = (
             card.task,
-            f"{card.name} *" if card.default else card.name,
+            f"{card.name} *" if card.name == TASKS[card.task].default else card.name,
             card.title,
             f"{card.parameters / 1e6:.2f} M",
             "missing" if size is None else f"{size / 1e6:.1f}",

@@ -33,7 +33,6 @@ class Card:
     footprint: Footprint = field(default_factory=lambda: Footprint(reach=None))
     scales: tuple[int, ...] = ()
     bf16: bool = False
-    default: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     parameters: int = 0
     licence: str = ""

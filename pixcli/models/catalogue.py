@@ -20,9 +20,9 @@ def folder() -> Path:
 
 
 def catalogue() -> list[Card]:
-    """The cards of our own weights, by task, the default of each task first."""
+    """The cards of our own weights, by task and name."""
     cards = [read_card(path) for path in folder().glob("*.toml")]
-    return sorted(cards, key=lambda c: (c.task, not c.default, c.name))
+    return sorted(cards, key=lambda c: (c.task, c.name))
 
 
 def find(spec: str, task: str | None = None) -> Card:

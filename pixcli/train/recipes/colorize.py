@@ -202,7 +202,7 @@ class Colorize(Recipe):
                 yield logits, F.interpolate(ab[None], size=logits.shape[1:], mode="area")[0]
 
     def _rebalancing(self) -> Tensor:
-        """w over the bins: 1 / ((1 - λ) p + λ / Q) with Σ p w = 1; p: the sources' colours, smoothed by σ = 5."""
+        """w over the bins: 1 / ((1 - λ) p + λ / Q) with Σ p w = 1; p from the sources, smoothed by σ = 5."""
         rng = np.random.default_rng(0)
         centres = bins()
         count = torch.zeros(len(centres))
@@ -218,7 +218,7 @@ class Colorize(Recipe):
 
 
 def soft_table() -> tuple[Tensor, Tensor]:
-    """(48841, 5) each: for every whole (a, b) of -110..110 the 5 nearest bins and their Gaussian shares (σ = 5)."""
+    """(48841, 5) each: the 5 bins nearest to every whole (a, b) of -110..110; their Gaussian shares, σ = 5."""
     line = torch.arange(-110.0, 111.0)
     cells = torch.cartesian_prod(line, line)
     distance, index = torch.cdist(cells, bins()).topk(5, largest=False)
