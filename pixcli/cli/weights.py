@@ -45,6 +45,12 @@ Examples:
   pixcli weights verify
   pixcli weights verify model.safetensors
 """
+BLEND = """Mix two weights of one network, where one was trained on from the other.
+
+\b
+Examples:
+  pixcli weights blend superres superres-real --share 0.5 -o mine.safetensors
+"""
 CONVERT = """Convert a published checkpoint of a network that pixcli has, without running anything in it.
 
 \b
@@ -130,12 +136,7 @@ def convert(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    if out.suffix != ".safetensors":
-        raise UsageError(
-            f"-o {out}: must end in .safetensors", f"for instance -o {out.with_suffix('.safetensors')}"
-        )
-    if out.exists():
-        raise UsageError(f"{out} exists already", "give another name, or remove it")
+    new_weights(out)
 
     from pixcli.models.convert import convert as converted
 
@@ -144,6 +145,36 @@ def convert(
         print(jsonlib.dumps(as_json(card), default=str))
     else:
         print(f"{card.path}: {card.network} for {card.task}, {card.parameters / 1e6:.2f} M parameters")
+
+
+@group.command("blend", cls=Command, help=BLEND)
+def blend(
+    first: Annotated[str, typer.Argument(metavar="NAME|FILE", autocompletion=models_of)],
+    second: Annotated[str, typer.Argument(metavar="NAME|FILE", autocompletion=models_of)],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="OUT.safetensors", help="What to write; a card comes beside it."),
+    ],
+    share: Annotated[float, typer.Option("--share", min=0, max=1, help="Of the second.")] = 0.5,
+    debug: Debug = False,
+) -> None:
+    new_weights(out)
+
+    from pixcli.models import find
+    from pixcli.models.blend import blend as blended
+
+    card = blended(find(first), find(second), share, out)
+    print(f"{card.path}: {card.network} for {card.task}, {card.training['blend']}")
+
+
+def new_weights(out: Path) -> None:
+    """Raises UsageError unless weights can be written under this name."""
+    if out.suffix != ".safetensors":
+        raise UsageError(
+            f"-o {out}: must end in .safetensors", f"for instance -o {out.with_suffix('.safetensors')}"
+        )
+    if out.exists():
+        raise UsageError(f"{out} exists already", "give another name, or remove it")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pixcli.train.loop import Schedule
 from pixcli.train.recipes.colorize import Colorize
 
-SHARES = (0.25, 0.35, 0.15, 0.05, 0.20)  # of the sources of the first stage
+SHARES = (0.25, 0.25, 0.10, 0.05, 0.35)  # of the sources of the first stage
 
 
 class ColorizeFine(Colorize):
