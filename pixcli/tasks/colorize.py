@@ -166,10 +166,10 @@ def annealed_mean(net: Any, temperature: float) -> Any:
             self.register_buffer("centres", bins())
 
         def forward(self, x: Tensor) -> Tensor:
-            logits: Tensor = self.net(x).float()
-            if logits.shape[1] == 2:
-                return logits * 110
-            share = (logits / temperature).softmax(1)
+            seen, mirrored = self.net(torch.cat((x, x.flip(3)))).float().chunk(2)
+            if seen.shape[1] == 2:
+                return (seen + mirrored.flip(3)) * (110 / 2)
+            share = ((seen / temperature).softmax(1) + (mirrored / temperature).softmax(1).flip(3)) / 2
             # a sum over 313 bins wants float32, which autocast would not leave it
             with torch.autocast(x.device.type, enabled=False):
                 return (share.movedim(1, -1) @ self.get_buffer("centres")).movedim(-1, 1)
