@@ -166,12 +166,18 @@ def annealed_mean(net: Any, temperature: float) -> Any:
             self.register_buffer("centres", bins())
 
         def forward(self, x: Tensor) -> Tensor:
-            seen, mirrored = self.net(torch.cat((x, x.flip(3)))).float().chunk(2)
-            if seen.shape[1] == 2:
-                return (seen + mirrored.flip(3)) * (110 / 2)
-            share = ((seen / temperature).softmax(1) + (mirrored / temperature).softmax(1).flip(3)) / 2
+            answer: Tensor = self.net(
+                torch.cat((x, x.flip(3)))
+            ).float()  # of the picture and its mirror image
+            if answer.shape[1] == 2:
+                return folded(answer) * 110
+            share = folded((answer / temperature).softmax(1))
             # a sum over 313 bins wants float32, which autocast would not leave it
             with torch.autocast(x.device.type, enabled=False):
                 return (share.movedim(1, -1) @ self.get_buffer("centres")).movedim(-1, 1)
+
+    def folded(x: Tensor) -> Tensor:
+        seen, mirrored = x.chunk(2)
+        return (seen + mirrored.flip(3)) / 2
 
     return AnnealedMean().eval()
