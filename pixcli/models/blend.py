@@ -19,7 +19,7 @@ from pixcli.models.save import save
 
 
 def blend(first: Card, second: Card, share: float, target: Path) -> Card:
-    """Write (1 - share) · first + share · second as `target` (.safetensors); its card is made from the second's.
+    """Write (1 - share) · first + share · second as `target` (.safetensors), and a card from the second's.
 
     Figures and weaknesses of neither hold for the mixture, so its card has none. Raises WeightsError when the
     two are not for one network, and OutputError when the target cannot be written.
