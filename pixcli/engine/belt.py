@@ -162,6 +162,7 @@ class Belt(Generic[T, R]):
         import torch
 
         try:
+            torch.get_num_threads()  # a thread's first look would later undo what is set before it
             torch.set_num_threads(cores)
             stage()
         except BaseException as e:
