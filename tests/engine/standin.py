@@ -78,6 +78,8 @@ def do(
 
 
 def main() -> int:
+    import torch  # noqa: F401  seconds that would else pass between the ledger and the first picture
+
     parser = argparse.ArgumentParser()
     parser.add_argument("inputs", nargs="+")
     parser.add_argument("out")
