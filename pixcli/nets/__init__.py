@@ -15,6 +15,7 @@ NETWORKS: dict[str, str] = {
     "subpixel": "pixcli.nets.subpixel:SubPixelResNet",
     "lite-colour": "pixcli.nets.lite_colour:LiteColour",
     "zhang2016": "pixcli.nets.zhang2016:Zhang2016",
+    "restore-unet": "pixcli.nets.restore_unet:RestoreUNet",
     "srcnn": "pixcli.nets.srcnn:SRCNN",
     "vdsr": "pixcli.nets.vdsr:VDSR",
     "edsr": "pixcli.nets.edsr:EDSR",

@@ -1,0 +1,50 @@
+"""RestoreUNet: one compact encoder–decoder for pictures that come out as large as they went in.
+
+After DRUNet (Zhang et al., TPAMI 2021: residual U-Net without biases, strided 2 × 2 convolutions, summed
+skips) with FFDNet's (Zhang et al., TIP 2018) reversible halving at the door, so that no work is done at full
+resolution. No biases: the answer follows the input's brightness and contrast.
+
+    x, maps ─ unshuffle 2 ─ conv ─ blocks ─┬─ down ─ blocks ─┬─ down ─ blocks ─ up ─(+)─ blocks ─ up ─(+)─ blocks ─ conv ─ shuffle 2 ─(+)─ answer
+                                           │                 └───────────────────────┘                 │                               │
+                                           └───────────────────────────────────────────────────────────┘                               x
+In: (N, 3 + maps, H, W) sRGB in [0, 1] and what else is known of each pixel; H and W multiples of 8.
+Out: (N, 3, H, W), not clipped. 64, 96, 128 channels, one map: 1,661,184 parameters.
+"""  # noqa: E501
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pixcli.nets.subpixel import Block, conv
+
+
+class RestoreUNet(nn.Module):
+    def __init__(
+        self,
+        maps: int = 0,
+        channels: tuple[int, ...] | list[int] = (64, 96, 128),
+        blocks: tuple[int, ...] | list[int] = (2, 2, 2),
+    ) -> None:
+        super().__init__()
+        steps = list(zip(channels, channels[1:], strict=False))
+        self.head = conv(4 * (3 + maps), channels[0])
+        self.encoder = nn.ModuleList(stack(c, n) for c, n in zip(channels, blocks, strict=True))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2, bias=False) for a, b in steps)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2, bias=False) for a, b in steps)
+        self.decoder = nn.ModuleList(stack(c, n) for c, n in zip(channels[:-1], blocks[:-1], strict=True))
+        self.tail = conv(channels[0], 12)
+        nn.init.zeros_(self.tail.weight)  # it begins as the identity
+
+    def forward(self, x: Tensor) -> Tensor:
+        f = self.head(F.pixel_unshuffle(x, 2))
+        skips = []
+        for blocks, down in zip(self.encoder, self.down, strict=False):
+            skips.append(f := blocks(f))
+            f = down(f)
+        f = self.encoder[-1](f)
+        for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
+            f = blocks(up(f) + skips.pop())
+        return x[:, :3].float() + F.pixel_shuffle(self.tail(f), 2).float()
+
+
+def stack(channels: int, blocks: int) -> nn.Sequential:
+    return nn.Sequential(*(Block(channels) for _ in range(blocks)))
