@@ -53,7 +53,9 @@ def real(clean: Pixels, rng: np.random.Generator) -> Pixels:
     return eight.astype(np.float32) / 255
 
 
-def jpeg(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], quality: int, *, halved: bool) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def jpeg(
+    pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], quality: int, *, halved: bool
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """(H, W, 3) as a JPEG file gives it back; halved: chroma at half resolution."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=2 if halved else 0)

@@ -81,7 +81,12 @@ class Restore(Recipe):
                 y, x = ((v - s) // 2 for v, s in zip(store[i].shape, (h, w), strict=False))
                 low, clean = self.pair(store[i][y : y + h, x : x + w].astype(np.float32) / 255, rng)
                 answer = net(to_tensor(low[None]).to(device)).float().cpu().clamp(0, 1)
-                rows.append([psnr(answer, to_tensor(clean[None])), psnr(to_tensor(low[None, ..., :3]), to_tensor(clean[None]))])
+                rows.append(
+                    [
+                        psnr(answer, to_tensor(clean[None])),
+                        psnr(to_tensor(low[None, ..., :3]), to_tensor(clean[None])),
+                    ]
+                )
         answer_db, input_db = np.mean(rows, 0)
         return {"psnr": answer_db, "input": input_db}
 
