@@ -11,6 +11,8 @@ In: (N, 3 + maps, H, W) sRGB in [0, 1] and what else is known of each pixel; H a
 Out: (N, 3, H, W), not clipped. 64, 96, 128 channels, one map: 1,661,184 parameters.
 """  # noqa: E501
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,7 +27,7 @@ class RestoreUNet(nn.Module):
         blocks: tuple[int, ...] | list[int] = (2, 2, 2),
     ) -> None:
         super().__init__()
-        steps = list(zip(channels, channels[1:], strict=False))
+        steps = list(pairwise(channels))
         self.head = conv(4 * (3 + maps), channels[0])
         self.encoder = nn.ModuleList(stack(c, n) for c, n in zip(channels, blocks, strict=True))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2, bias=False) for a, b in steps)

@@ -1,4 +1,4 @@
-"""colorize, third stage: whole photographs only, and the error of the colour that is shown beside the cross-entropy.
+"""colorize, third stage: mostly whole photographs; the error of the shown colour beside the cross-entropy.
 
 Start it from the average of the first two stages, or from the last checkpoint of `colorize_fine`.
 """

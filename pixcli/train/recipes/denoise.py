@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
@@ -53,9 +54,7 @@ def real(clean: Pixels, rng: np.random.Generator) -> Pixels:
     return eight.astype(np.float32) / 255
 
 
-def jpeg(
-    pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], quality: int, *, halved: bool
-) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def jpeg(pixels: NDArray[np.uint8], quality: int, *, halved: bool) -> NDArray[np.uint8]:
     """(H, W, 3) as a JPEG file gives it back; halved: chroma at half resolution."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=2 if halved else 0)

@@ -21,7 +21,7 @@ class Inpaint(Restore):
 
     def degrade(self, clean: Pixels, rng: np.random.Generator) -> Pixels:
         """(H, W, 4): black in the hole; the hole as ones."""
-        hole = holes(*clean.shape[:2], rng)[..., None]
+        hole = holes(clean.shape[0], clean.shape[1], rng)[..., None]
         return np.concatenate([clean * (1 - hole), hole], axis=2)
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
@@ -35,7 +35,7 @@ def holes(h: int, w: int, rng: np.random.Generator) -> Pixels:
     wanted = rng.uniform(0.01, 0.5) ** 1.3 * h * w
     image = Image.new("1", (w, h))
     draw = ImageDraw.Draw(image)
-    kinds = rng.permutation([strokes, scratches, letters, blobs, border])[: int(rng.integers(1, 3))]
+    kinds = [KINDS[i] for i in rng.permutation(len(KINDS))[: int(rng.integers(1, 3))]]
     for _ in range(200):
         kinds[int(rng.integers(len(kinds)))](draw, w, h, rng)
         if np.asarray(image).sum() >= wanted:
@@ -97,4 +97,5 @@ def border(draw: ImageDraw.ImageDraw, w: int, h: int, rng: np.random.Generator) 
     draw.polygon(edge, fill=1)
 
 
+KINDS = (strokes, scratches, letters, blobs, border)
 RECIPE = Inpaint()

@@ -15,7 +15,7 @@ from pixcli.train.loop import Batch, Recipe, Schedule
 from pixcli.train.recipes.superres import SuperRes
 from pixcli.train.store import Source, Store, crop
 
-Pixels = NDArray[np.float32]
+Pixels = NDArray[Any]  # float32 in 0..1
 
 
 class Restore(Recipe):
@@ -64,7 +64,7 @@ class Restore(Recipe):
             turned = turned[:, ::-1]
         clean = turned.astype(np.float32) / 255
         if rng.random() < 0.12:
-            clean = (clean @ np.float32([0.299, 0.587, 0.114]))[..., None].repeat(3, 2)
+            clean = (clean @ np.array([0.299, 0.587, 0.114], np.float32))[..., None].repeat(3, 2)
         return np.ascontiguousarray(clean)
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
@@ -77,16 +77,12 @@ class Restore(Recipe):
         rows = []
         for store in self.held:
             for i in range(min(len(store), 8)):
-                h, w = (min(v, self.held_side) // 8 * 8 for v in store[i].shape[:2])
-                y, x = ((v - s) // 2 for v, s in zip(store[i].shape, (h, w), strict=False))
-                low, clean = self.pair(store[i][y : y + h, x : x + w].astype(np.float32) / 255, rng)
-                answer = net(to_tensor(low[None]).to(device)).float().cpu().clamp(0, 1)
-                rows.append(
-                    [
-                        psnr(answer, to_tensor(clean[None])),
-                        psnr(to_tensor(low[None, ..., :3]), to_tensor(clean[None])),
-                    ]
-                )
+                side = min(*store[i].shape[:2], self.held_side) // 8 * 8
+                y, x = ((v - side) // 2 for v in store[i].shape[:2])
+                pair = self.pair(store[i][y : y + side, x : x + side].astype(np.float32) / 255, rng)
+                low, clean = (to_tensor(p[None]) for p in pair)
+                answer = net(low.to(device)).float().cpu().clamp(0, 1)
+                rows.append([psnr(answer, clean), psnr(low[:, :3], clean)])
         answer_db, input_db = np.mean(rows, 0)
         return {"psnr": answer_db, "input": input_db}
 
