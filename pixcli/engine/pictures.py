@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pixcli import media
+from pixcli.atomic import atomic
 from pixcli.engine.settings import Settings
 from pixcli.errors import InputError, OutputError
 from pixcli.media import plan_format, read, write
-from pixcli.media.atomic import atomic
 from pixcli.media.kind import SUFFIXES, format_of_suffix
 from pixcli.plan import STREAM
 

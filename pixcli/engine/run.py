@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pixcli.atomic import sweep
 from pixcli.engine.belt import Belt, Load, Outcome
 from pixcli.engine.events import Event, Item, Listener, Status, Summary
 from pixcli.engine.faults import explain, trace_of
@@ -26,7 +27,6 @@ from pixcli.engine.pictures import Saved, Several, Work, load, save, size_of
 from pixcli.engine.room import cost_of, room_for
 from pixcli.engine.settings import Settings
 from pixcli.errors import PixcliError
-from pixcli.media.atomic import sweep
 from pixcli.plan import STREAM
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from av.stream import Disposition, Stream
 from av.video.format import VideoFormat
 from av.video.reformatter import VideoReformatter
 
+from pixcli.atomic import atomic
 from pixcli.errors import InputError, UsageError
-from pixcli.media.atomic import atomic
 from pixcli.media.film_codec import choose_codec, choose_pixel_format, container_of, settings_of
 from pixcli.media.film_pixels import RGB, to_frame
 from pixcli.media.film_read import FilmReader, Frame, open_container

@@ -17,9 +17,9 @@ import numpy as np
 import tifffile
 from PIL import Image, PngImagePlugin
 
+from pixcli.atomic import atomic
 from pixcli.errors import InputError, PixcliError
 from pixcli.media import png, pnm, tiff
-from pixcli.media.atomic import atomic
 from pixcli.media.colour import as_type
 from pixcli.media.formats import CAN, fitted, known, plan_format
 from pixcli.media.picture import Array, Picture, Ride

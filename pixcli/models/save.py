@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pixcli.errors import OutputError, WeightsError
+from pixcli.atomic import write_bytes
+from pixcli.errors import WeightsError
 from pixcli.infer.footprint import Footprint
 from pixcli.models.card import Card, to_toml
 
@@ -73,8 +72,8 @@ def save(path: Path, net: nn.Module, card: Card, dtype: Literal["float16", "floa
         parameters=sum(p.numel() for p in net.parameters()),
         sha256=hashlib.sha256(data).hexdigest(),
     )
-    _write(path, data)
-    _write(path.with_suffix(".toml"), to_toml(card).encode())
+    write_bytes(path, data)
+    write_bytes(path.with_suffix(".toml"), to_toml(card).encode())
     return card
 
 
@@ -84,7 +83,7 @@ def record(card: Card, rows: Iterable[dict[str, Any]]) -> Card:
     new = {(row["set"], row["protocol"]) for row in rows}
     kept = tuple(row for row in card.measures if (row["set"], row["protocol"]) not in new)
     card = replace(card, measures=kept + rows)
-    _write(card.path.with_suffix(".toml"), to_toml(card).encode())
+    write_bytes(card.path.with_suffix(".toml"), to_toml(card).encode())
     return card
 
 
@@ -103,19 +102,3 @@ def _serialise(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return b"".join([len(text).to_bytes(8, "little"), text, *parts])
-
-
-def _write(path: Path, data: bytes) -> None:
-    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temp.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temp.replace(path)
-    except OSError as e:
-        raise OutputError(f"{path}: cannot be written: {e.strerror}") from None
-    finally:
-        with suppress(OSError):
-            temp.unlink(missing_ok=True)

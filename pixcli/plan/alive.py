@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
-from functools import cache
 from pathlib import Path
+
+from pixcli.atomic import host
 
 REMOTE = {
     "nfs",
@@ -21,15 +21,6 @@ REMOTE = {
     "beegfs",
     "fuse.sshfs",
 }
-
-
-@cache
-def host() -> str:
-    """This machine, and the container on it: process numbers mean something only within."""
-    try:
-        return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return socket.gethostname()
 
 
 def me() -> tuple[str, int, str]:

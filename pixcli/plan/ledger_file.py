@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pixcli.errors import OutputError, UsageError
+from pixcli.atomic import atomic
+from pixcli.errors import InputError, OutputError, UsageError
 from pixcli.plan import alive
 from pixcli.plan.job import shown
 
@@ -142,24 +142,14 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def create(path: Path) -> None:
     """A new ledger, complete from the first moment on that another run can see it."""
-    temp = path.with_name(f".pixcli-{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
+    with atomic(path, new=True) as temp:
         connection = connect(temp)
         try:
+            connection.executescript(SCHEMA)
             if not alive.is_remote(path.parent):  # its shared memory does not reach across machines
                 connection.execute("PRAGMA journal_mode=WAL")
-            connection.executescript(SCHEMA)
         finally:
             connection.close()
-        try:
-            os.link(temp, path)
-        except FileExistsError:
-            pass
-        except OSError:  # no hard links here
-            with suppress(FileExistsError), path.open("xb") as f:
-                f.write(temp.read_bytes())
-    finally:
-        temp.unlink(missing_ok=True)
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
@@ -189,6 +179,8 @@ def clearly(path: Path) -> Iterator[None]:
         ) from e
     except sqlite3.DatabaseError as e:
         raise OutputError(f"{shown(path)}: the ledger is damaged or foreign: {e}", _HINT) from e
+    except InputError as e:
+        raise OutputError(e.what) from e
     except OSError as e:
         raise OutputError(f"{shown(path)}: cannot be written: {e.strerror or e}") from e
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pixcli.atomic import atomic
 from pixcli.train.store import Source
 
 Batch = dict[str, Tensor]
@@ -241,9 +242,8 @@ def _save(
         "step": step,
         "spent": spent,
     }
-    temp = path.with_suffix(".partial")
-    torch.save(state, temp)
-    temp.replace(path)
+    with atomic(path) as temp:
+        torch.save(state, temp)
 
 
 def _log(

@@ -23,9 +23,10 @@ from folders import draw
 from PIL import Image
 from standin import Invert, do, plan_for
 
+from pixcli import atomic
 from pixcli.engine import Event, Item, Settings, run
 from pixcli.errors import DeviceError, InputError
-from pixcli.media import atomic, read
+from pixcli.media import read
 from pixcli.tasks import Sample
 
 
@@ -248,7 +249,7 @@ def test_a_gif_of_a_photograph_becomes_a_png_and_says_so(tmp_path: Path) -> None
 def test_leftovers_of_a_killed_run_are_swept(photos: Path, tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    left = tmp_path / "out" / f".pixcli-{dead.pid}-{atomic._host()}01234567.tmp"
+    left = tmp_path / "out" / f".pixcli-{dead.pid}-{atomic._mark()}01234567.tmp"
     left.parent.mkdir()
     left.write_bytes(b"half")
     do([photos], tmp_path / "out")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pixcli.atomic import atomic, sweep
 from pixcli.errors import InputError, OutputError
-from pixcli.media.atomic import atomic, sweep
 
 
 def names(folder: Path) -> list[str]:
