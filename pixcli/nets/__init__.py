@@ -16,6 +16,7 @@ NETWORKS: dict[str, str] = {
     "lite-colour": "pixcli.nets.lite_colour:LiteColour",
     "zhang2016": "pixcli.nets.zhang2016:Zhang2016",
     "restore-unet": "pixcli.nets.restore_unet:RestoreUNet",
+    "illumination-unet": "pixcli.nets.illumination_unet:IlluminationUNet",
     "srcnn": "pixcli.nets.srcnn:SRCNN",
     "vdsr": "pixcli.nets.vdsr:VDSR",
     "edsr": "pixcli.nets.edsr:EDSR",

@@ -8,7 +8,7 @@ resolution. No biases: the answer follows the input's brightness and contrast.
                                            │                 └───────────────────────┘                 │                               │
                                            └───────────────────────────────────────────────────────────┘                               x
 In: (N, 3 + maps, H, W) sRGB in [0, 1] and what else is known of each pixel; H and W multiples of 8.
-Out: (N, 3, H, W), not clipped. 64, 96, 128 channels, one map: 1,661,184 parameters.
+Out: (N, 3, H, W), not clipped. 64, 96, 128 channels, one map: 1,711,872 parameters.
 """  # noqa: E501
 
 from itertools import pairwise
