@@ -17,6 +17,7 @@ from pixcli.tasks import TASKS
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("PIXCLI_")}
 ENVIRONMENT |= {"COLUMNS": "100", "PYTHONPATH": str(Path(package.__file__).parents[1])}
+ENVIRONMENT |= {"XDG_CONFIG_HOME": os.devnull}  # no settings of whoever runs the tests
 Run = Callable[..., subprocess.CompletedProcess[Any]]
 
 # A network for each task, small enough to be made for a test; a new task gets its line here.
@@ -52,12 +53,16 @@ def here(
     """The same as `pixcli` within this process, which has paid for torch already."""
     from pixcli.cli.app import main
 
-    def run(*args: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(*args: object, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
         argv = ["pixcli", *map(str, args)]
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", argv)
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        monkeypatch.delenv("PIXCLI_DATA", raising=False)
+        for name in [n for n in os.environ if n.startswith("PIXCLI_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
         with pytest.raises(SystemExit) as ended:
             main()
         said = capfd.readouterr()

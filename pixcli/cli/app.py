@@ -2,15 +2,16 @@
 
 import os
 import sys
-from typing import Annotated, Any, NoReturn
+from importlib import import_module
+from typing import Annotated, Any, ClassVar, NoReturn
 
 import typer
 
 from pixcli import __version__
-from pixcli.cli import doctor, evaluate, models, status, task_commands, train, weights
 from pixcli.cli.panels import Group
 from pixcli.cli.say import complain
 from pixcli.errors import PixcliError
+from pixcli.tasks import LISTED
 
 # Typer's usage errors; the Click that they belong to is Typer's private matter.
 UsageFault: Any = typer.BadParameter.__mro__[1]
@@ -24,12 +25,30 @@ Examples:
 
 `pixcli COMMAND --help` tells more.
 """
+# The file that makes a command, its panel, and the first line of its help.
+ROOMS = {
+    "models": ("models", "Models", "List the models: task, size, measured quality, licence."),
+    "weights": ("weights", "Models", "Look at weight files, verify them, convert published ones."),
+    "eval": ("evaluate", "Models", "Measure a model on a test set, through the path that users run."),
+    "train": ("train", "Models", "Train a recipe to its end, or go on where it was stopped."),
+    "status": ("status", "Help", "Say how far the work in an output folder is."),
+    "doctor": ("doctor", "Help", "Check that everything is here that a run needs."),
+}
 
 
 class Commands(Group):
     """The top group: a reader of our output that went away is no fault."""
 
-    makers = task_commands.MAKERS
+    listed: ClassVar = {name: ("Tasks", title) for name, (_, title) in LISTED.items()} | {
+        name: (panel, title) for name, (_, panel, title) in ROOMS.items()
+    }
+
+    def make(self, name: str) -> Any:
+        if name in LISTED:
+            from pixcli.cli.task_commands import make
+
+            return make(name)
+        return import_module(f"pixcli.cli.{ROOMS[name][0]}").make()
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -67,9 +86,6 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_top)
-    task_commands.add_to(app)
-    for room in (models, weights, evaluate, train, status, doctor):
-        room.add_to(app)
     return app
 
 

@@ -7,18 +7,18 @@ import platform
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pixcli import __version__
 from pixcli.cli.options import Debug, Device
-from pixcli.cli.panels import Command
+from pixcli.cli.panels import alone
 from pixcli.errors import OutputError, PixcliError, WeightsError
 
-HELP = """Check Python, torch, device, precision, codecs, weights and folders; the exit code tells a script.
+HELP = """Check that everything is here that a run needs.
 
-0: all well. 4: weights missing or broken. 5: the device cannot be used. 6: the folder cannot be written.
+Looks at Python, torch, device, precision, codecs, weights, folders and settings; a line for each.
 
 \b
 Examples:
@@ -78,6 +78,13 @@ def _writable(folder: Path) -> str:
     return f"{existing}, {system.f_bavail * system.f_frsize / 1e9:.1f} GB free"
 
 
+def _settings() -> str:
+    from pixcli.cli import config
+
+    in_force = [*map(str, config.files()), *config.variables()]
+    return ", ".join(in_force) or f"none; a file would be ./{config.NAME} or {config.user_file()}"
+
+
 def _checks(device: str, out: Path) -> Iterator[tuple[str, Callable[[], str]]]:
     def found() -> str:
         from pixcli.infer.device import choose
@@ -98,30 +105,30 @@ def _checks(device: str, out: Path) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "precision", precision
     yield "codecs", _codecs
     yield "weights", _weights
+    yield "settings", _settings
     yield "temporary", lambda: _writable(Path(tempfile.gettempdir()))
     yield "output", lambda: _writable(out)
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
+def doctor(
+    device: Device = "auto",
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where outputs shall go.")] = Path(),
+    debug: Debug = False,
+) -> None:
+    code = 0
+    for name, check in _checks(device, out):
+        try:
+            verdict, text = "ok", check()
+        except PixcliError as fault:
+            verdict, text, code = "FAULT", str(fault), code or fault.exit_code
+        except Exception as fault:  # a broken installation fails in any way; the other checks still help
+            if debug:
+                raise
+            verdict, text, code = "FAULT", f"{type(fault).__name__}: {fault}", code or 1
+        print(f"{verdict:5} {name:10} {text}", flush=True)
+    raise typer.Exit(code)
 
-    @app.command("doctor", cls=Command, help=HELP, rich_help_panel="Help")
-    def doctor(
-        device: Device = "auto",
-        out: Annotated[
-            Path, typer.Option("--out", "-o", metavar="DIR", help="Where outputs shall go.")
-        ] = Path(),
-        debug: Debug = False,
-    ) -> None:
-        code = 0
-        for name, check in _checks(device, out):
-            try:
-                verdict, text = "ok", check()
-            except PixcliError as fault:
-                verdict, text, code = "FAULT", str(fault), code or fault.exit_code
-            except Exception as fault:  # a broken installation fails in any way; the other checks still help
-                if debug:
-                    raise
-                verdict, text, code = "FAULT", f"{type(fault).__name__}: {fault}", code or 1
-            print(f"{verdict:5} {name:10} {text}", flush=True)
-        raise typer.Exit(code)
+
+def make() -> Any:
+    """The command."""
+    return alone("doctor", doctor, help=HELP, exits=(0, 1, 2, 4, 5, 6))

@@ -2,18 +2,17 @@
 
 import json as jsonlib
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import typer
 
 from pixcli.cli.options import Debug, Device, Json, Model, Precision, Tile
-from pixcli.cli.panels import Group, alone, lazily
+from pixcli.cli.panels import Group, alone, group
 from pixcli.cli.task_options import given_options, own_parameters, parameters_of, with_parameters
-from pixcli.tasks import TASKS, Task
+from pixcli.tasks import LISTED, TASKS, Task
 
-HELP = """Measure a model on a test set, through the same path that users run.
+HELP = """Measure a model on a test set, through the path that users run.
 
 \b
 Examples:
@@ -107,6 +106,10 @@ def _print(table: Any) -> None:
 
 HELP_OF_ONE = """Measure {task} on a test set.
 
+A test set is named as in the cards (`pixcli weights info MODEL`) and found below PIXCLI_DATA, or is a folder
+of pictures, of which the inputs are made as the protocol says. The last line is the command that gives the
+same figures again.
+
 \b
 Examples:
   pixcli eval {task} photos/
@@ -117,17 +120,18 @@ Examples:
 class Tasks(Group):
     """eval's subcommands, one for each task."""
 
-    makers: ClassVar = {
-        name: partial(
-            lambda task: alone(task.name, _command(task), help=HELP_OF_ONE.format(task=task.name)), task
+    listed: ClassVar = {name: ("Tasks", f"Measure {name} on a test set.") for name in LISTED}
+
+    def make(self, name: str) -> Any:
+        return alone(
+            name,
+            _command(TASKS[name]),
+            help=HELP_OF_ONE.format(task=name),
+            exits=(0, 2, 4, 5),
+            section="eval",
         )
-        for name, task in TASKS.items()
-    }
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command: one subcommand for each task, with that task's options."""
-    group = typer.Typer(cls=Tasks, help=HELP, no_args_is_help=True, rich_markup_mode=None)
-    for name in TASKS:
-        lazily(group, name, help=HELP_OF_ONE.format(task=name), panel="Tasks")
-    app.add_typer(group, name="eval", rich_help_panel="Models")
+def make() -> Any:
+    """The group: one subcommand for each task, with that task's options."""
+    return group("eval", Tasks, help=HELP)

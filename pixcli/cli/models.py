@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixcli.cli.options import Json
-from pixcli.cli.panels import Command
+from pixcli.cli.options import Debug, Json
+from pixcli.cli.panels import alone
 from pixcli.errors import UsageError
 from pixcli.tasks import TASKS
 
@@ -78,17 +78,17 @@ def _models(task: str | None, json: bool) -> None:
     print("* is what the task takes without --model")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
+def models(
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="TASK", help="Only for this task.", autocompletion=lambda: [*TASKS]),
+    ] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    _models(task, json)
 
-    @app.command("models", cls=Command, help=HELP, rich_help_panel="Models")
-    def models(
-        task: Annotated[
-            str | None,
-            typer.Option(
-                "--task", metavar="TASK", help="Only for this task.", autocompletion=lambda: list(TASKS)
-            ),
-        ] = None,
-        json: Json = False,
-    ) -> None:
-        _models(task, json)
+
+def make() -> Any:
+    """The command."""
+    return alone("models", models, help=HELP, exits=(0, 2))

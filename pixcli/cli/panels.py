@@ -34,43 +34,78 @@ def _parameters(command: Any, ctx: Any) -> list[tuple[str, tuple[str, str]]]:
 
 
 class Command(TyperCommand):
-    """A command whose options are printed by their `rich_help_panel`."""
+    """A command whose options are printed by their `rich_help_panel`, with its exit codes below.
+
+    section: of a settings file, and of the names of variables, that its defaults stand in; "": none do.
+    """
+
+    exits: tuple[int, ...] = ()
+    section = ""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if self.section and not ctx.resilient_parsing and not {"-h", "--help"} & set(args):
+            from pixcli.cli.config import defaults
+
+            ctx.default_map = defaults(self)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _sections(_parameters(self, ctx), formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from pixcli.cli import manual
+
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), manual.EXIT_CODES[code]) for code in self.exits])
+        if self.section:
+            with formatter.section("Environment"):
+                formatter.write_dl(list(manual.VARIABLES.items()), col_max=26)
+            with formatter.section("Files"):
+                formatter.write_dl(list(manual.FILES.items()), col_max=30)
 
 
 class Group(TyperGroup):
     """A group whose commands and options are printed by their `rich_help_panel`.
 
-    makers: commands that are built when they are called; in the group stands a stand-in with name, help and
-    panel, for building twelve tasks' options would cost more than all the rest of `pixcli --help`.
+    listed: panel and first line of help of each command that `make` builds when it is called. In the group
+    stands no more than that, for building all commands would cost more than the rest of `pixcli --help`.
     """
 
-    makers: ClassVar[Mapping[str, Callable[[], Any]]] = {}
+    listed: ClassVar[Mapping[str, tuple[str, str]]] = {}
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, (panel, title) in self.listed.items():
+            self.commands[name] = Command(name, help=title, rich_help_panel=panel)
+
+    def make(self, name: str) -> Any:
+        raise NotImplementedError
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        return self.makers[cmd_name]() if cmd_name in self.makers else super().get_command(ctx, cmd_name)
+        return self.make(cmd_name) if cmd_name in self.listed else super().get_command(ctx, cmd_name)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         width = formatter.width - 6 - max(map(len, self.commands))
         rows = [
             (getattr(c, "rich_help_panel", None) or "Commands", (name, c.get_short_help_str(width)))
             for name, c in self.commands.items()
-            if not c.hidden
         ]
         _sections(rows + _parameters(self, ctx), formatter)
 
 
-def lazily(app: typer.Typer, name: str, *, help: str, panel: str) -> None:
-    """Register a stand-in for a command that the group's `makers` build."""
-
-    @app.command(name, cls=Command, help=help, rich_help_panel=panel)
-    def stand_in() -> None: ...
-
-
-def alone(name: str, function: Callable[..., Any], *, help: str) -> Any:
-    """The function as a command of its own, to be given out by `makers`."""
+def alone(
+    name: str, function: Callable[..., Any], *, help: str, exits: tuple[int, ...], section: str = ""
+) -> Any:
+    """The function as a command of its own."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name, cls=Command, help=help)(function)
-    return typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
+    command.exits, command.section = exits, section
+    return command
+
+
+def group(name: str, cls: type[Group], *, help: str) -> Any:
+    """A group of the commands that `cls` lists."""
+    app = typer.Typer(name=name, cls=cls, help=help, no_args_is_help=True, rich_markup_mode=None)
+    app.callback()(lambda: None)
+    return typer.main.get_group(app)

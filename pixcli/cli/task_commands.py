@@ -8,15 +8,13 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
-from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-import typer
-
 from pixcli.cli import options
-from pixcli.cli.panels import alone, lazily
+from pixcli.cli.manual import RUN
+from pixcli.cli.panels import alone
 from pixcli.cli.task_options import given_options, own_parameters, parameters_of, with_parameters
 from pixcli.errors import UsageError, WeightsError
 from pixcli.tasks import TASKS, Task
@@ -24,6 +22,10 @@ from pixcli.tasks import TASKS, Task
 if TYPE_CHECKING:
     from pixcli.models import Card
     from pixcli.plan import Plan
+
+INPUTS = """Pictures and films are known by their content, in folders of any depth. What the task does not
+change (size, depth, alpha, profile, EXIF, timing, sound) comes out as it went in, or the line of that file
+says what was lost. A rerun does what is missing, failed or stale and nothing else."""
 
 
 def perform(task_type: type[Task], typed: dict[str, Any]) -> int:
@@ -155,22 +157,18 @@ def _command(task: type[Task]) -> Callable[..., int]:
 
 
 def help_of(task: type[Task]) -> str:
-    """The task's own words and two examples."""
+    """The task's own words, what goes in and comes out, and examples."""
     first = task.example or f"pixcli {task.name} photos/ -o out/"
-    second = f"pixcli {task.name} photo.jpg -o photo_{task.name}.png"
-    return f"{inspect.cleandoc(task.__doc__ or '')}\n\n\b\nExamples:\n  {first}\n  {second}\n"
+    more = (
+        f"pixcli {task.name} photo.jpg -o photo_{task.name}.png",
+        f"pixcli {task.name} film.mp4 -o film_{task.name}.mp4",
+        f"pixcli {task.name} photos/ -o out/ --report out.html",
+    )
+    examples = "\n".join(f"  {line}" for line in (first, *more))
+    return f"{inspect.cleandoc(task.__doc__ or '')}\n\n{INPUTS}\n\n\b\nExamples:\n{examples}\n"
 
 
-@cache
-def _make(name: str) -> Any:
+def make(name: str) -> Any:
+    """The command of a task."""
     task = TASKS[name]
-    return alone(task.name, _command(task), help=help_of(task))
-
-
-MAKERS = {name: partial(_make, name) for name in TASKS}
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    for name, task in TASKS.items():
-        lazily(app, name, help=help_of(task), panel="Tasks")
+    return alone(task.name, _command(task), help=help_of(task), exits=RUN, section=name)

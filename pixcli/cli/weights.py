@@ -1,19 +1,17 @@
 """`pixcli weights`: what lies in weight files, whether it is whole, and converting published ones."""
 
 import json as jsonlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, ClassVar
 
 import typer
 
 from pixcli.cli.models import as_json
 from pixcli.cli.options import Debug, Json, models_of
-from pixcli.cli.panels import Command, Group
+from pixcli.cli.panels import Group, alone, group
 from pixcli.cli.say import complain
 from pixcli.errors import UsageError, WeightsError
-
-if TYPE_CHECKING:
-    pass
 
 HELP = """Look at weight files, verify them, convert published ones.
 
@@ -59,7 +57,6 @@ Examples:
   pixcli weights convert srcnn.pth -o srcnn.safetensors --scale 3
 """
 
-group = typer.Typer(cls=Group, help=HELP, no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[
     str,
     typer.Argument(
@@ -68,7 +65,6 @@ Name = Annotated[
 ]
 
 
-@group.command("list", cls=Command, help=LIST)
 def list_(json: Json = False, debug: Debug = False) -> None:
     from pixcli.models import catalogue
 
@@ -81,7 +77,6 @@ def list_(json: Json = False, debug: Debug = False) -> None:
             print(f"{card.name:24} {card.task:12} {size:>8}  {card.sha256[:16]}  {card.path}")
 
 
-@group.command("info", cls=Command, help=INFO)
 def info(what: Name, json: Json = False, debug: Debug = False) -> None:
     from pixcli.models import find
     from pixcli.models.card import to_toml
@@ -94,7 +89,6 @@ def info(what: Name, json: Json = False, debug: Debug = False) -> None:
     print(f"file = {path}\nbytes = {row['bytes']}\n{to_toml(card)}", end="")
 
 
-@group.command("verify", cls=Command, help=VERIFY)
 def verify(
     files: Annotated[list[str] | None, typer.Argument(metavar="FILES", autocompletion=models_of)] = None,
     json: Json = False,
@@ -123,7 +117,6 @@ def verify(
         raise typer.Exit(WeightsError.exit_code)
 
 
-@group.command("convert", cls=Command, help=CONVERT)
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A .pth, .pt or .ckpt file.")],
     out: Annotated[
@@ -147,7 +140,6 @@ def convert(
         print(f"{card.path}: {card.network} for {card.task}, {card.parameters / 1e6:.2f} M parameters")
 
 
-@group.command("blend", cls=Command, help=BLEND)
 def blend(
     first: Annotated[str, typer.Argument(metavar="NAME|FILE", autocompletion=models_of)],
     second: Annotated[str, typer.Argument(metavar="NAME|FILE", autocompletion=models_of)],
@@ -177,6 +169,24 @@ def new_weights(out: Path) -> None:
         raise UsageError(f"{out} exists already", "give another name, or remove it")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.add_typer(group, name="weights", rich_help_panel="Models")
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "list": (list_, LIST),
+    "info": (info, INFO),
+    "verify": (verify, VERIFY),
+}
+COMMANDS |= {"convert": (convert, CONVERT), "blend": (blend, BLEND)}
+
+
+class Weights(Group):
+    """The commands on weight files."""
+
+    listed: ClassVar = {name: ("Commands", help.partition("\n")[0]) for name, (_, help) in COMMANDS.items()}
+
+    def make(self, name: str) -> Any:
+        function, help = COMMANDS[name]
+        return alone(name, function, help=help, exits=(0, 2, 4))
+
+
+def make() -> Any:
+    """The group."""
+    return group("weights", Weights, help=HELP)

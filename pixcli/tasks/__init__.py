@@ -1,11 +1,45 @@
-"""The tasks. One that is listed here is in the command line, the Python door, eval and the common tests."""
+"""The tasks. One that is listed here is in the command line, the Python door, eval and the common tests.
+
+Importing this costs next to nothing: a task's file is imported when the task is asked for.
+"""
 
 from __future__ import annotations
 
-from pixcli.tasks.base import Option, PictureTask, Result, Sample, Task
-from pixcli.tasks.colorize import Colorize
-from pixcli.tasks.superres import SuperRes
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-TASKS: dict[str, type[Task]] = {t.name: t for t in (Colorize, SuperRes)}
+if TYPE_CHECKING:
+    from pixcli.tasks.base import Option, PictureTask, Result, Sample, Task
 
+# Name of the command: its class, in the file of the command's name, and the first line of its docstring.
+LISTED = {
+    "colorize": ("Colorize", "Colour black-and-white photographs and films."),
+    "superres": ("SuperRes", "Enlarge photographs and films by any factor."),
+}
 __all__ = ["TASKS", "Option", "PictureTask", "Result", "Sample", "Task"]
+
+
+class _Tasks(Mapping[str, "type[Task]"]):
+    def __getitem__(self, name: str) -> type[Task]:
+        class_name, _ = LISTED[name]
+        task: type[Task] = getattr(import_module(f"pixcli.tasks.{name.replace('-', '_')}"), class_name)
+        return task
+
+    def __contains__(self, name: object) -> bool:
+        return name in LISTED
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(LISTED)
+
+    def __len__(self) -> int:
+        return len(LISTED)
+
+
+TASKS: Mapping[str, type[Task]] = _Tasks()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(name)
+    return getattr(import_module("pixcli.tasks.base"), name)

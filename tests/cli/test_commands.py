@@ -99,6 +99,7 @@ def test_doctor_says_what_is_here(here, tmp_path):
         "precision",
         "codecs",
         "weights",
+        "settings",
         "temporary",
         "output",
     ]
