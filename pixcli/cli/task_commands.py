@@ -77,7 +77,7 @@ def _shard(text: str | None) -> tuple[int, int] | None:
 
 def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, int] | None) -> "Plan":
     from pixcli import plan
-    from pixcli.media.kind import kind_of
+    from pixcli.media.kind import kind_of, words_of
 
     matter = {k: card.settings.get(k) if v is None else v for k, v in task.values.items()}
     matter |= {
@@ -88,6 +88,7 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
         given.out,
         task=task.name,
         kind_of=kind_of,
+        words_of=words_of,
         suffix_of=_suffix_of,
         options=matter,
         weights=card.sha256 or _digest(card),

@@ -25,9 +25,10 @@ def to_srgb(picture: Picture) -> Array:
     pixels = picture.pixels
     icc = _foreign(picture.ride.icc, pixels.shape[2])
     if icc is not None:
-        pixels = (
-            _gray_to_srgb(pixels, icc) if picture.gray else _transform(as_float(pixels), icc, srgb_profile())
-        )
+        if picture.gray:
+            pixels = _gray_to_srgb(pixels, icc)
+        else:
+            pixels = convert_float(as_float(pixels), icc, srgb_profile())
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
@@ -40,7 +41,10 @@ def from_srgb(rgb: Array, picture: Picture) -> Array:
     """
     icc = _foreign(picture.ride.icc, rgb.shape[2])
     if icc is not None:
-        rgb = _srgb_to_gray(rgb, icc) if rgb.shape[2] == 1 else _transform(as_float(rgb), srgb_profile(), icc)
+        if rgb.shape[2] == 1:
+            rgb = _srgb_to_gray(rgb, icc)
+        else:
+            rgb = convert_float(as_float(rgb), srgb_profile(), icc)
     return as_type(rgb, picture.pixels.dtype)
 
 
@@ -97,7 +101,7 @@ def usable(icc: bytes, channels: int) -> bool:
         return False
     probe = np.zeros((1, 1, channels), np.float32)
     try:
-        _transform(probe, icc, srgb_profile())
+        convert_float(probe, icc, srgb_profile())
     except Exception:  # the library raises plain errors of its own for broken profiles
         return False
     return True
@@ -108,7 +112,7 @@ def is_srgb(icc: bytes) -> bool:
     """Whether a profile for colour gives sRGB's own values: a grid of colours, to half an 8-bit level."""
     steps = np.linspace(0, 1, 9, dtype=np.float32)
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(1, -1, 3)
-    return bool(np.abs(_transform(grid, icc, srgb_profile()) - grid).max() < 0.5 / 255)
+    return bool(np.abs(convert_float(grid, icc, srgb_profile()) - grid).max() < 0.5 / 255)
 
 
 def _foreign(icc: bytes | None, channels: int) -> bytes | None:
@@ -118,7 +122,7 @@ def _foreign(icc: bytes | None, channels: int) -> bytes | None:
     return None if channels == 3 and is_srgb(icc) else icc
 
 
-def _transform(values: Array, source: bytes, target: bytes) -> Array:
+def convert_float(values: Array, source: bytes, target: bytes) -> Array:
     """Float values (H, W, C) through two profiles, relative colorimetric, unbounded; C follows the target."""
     gray = values.shape[2] == 1
     return _run(values[..., 0] if gray else values, source, target, "f4")
@@ -151,7 +155,7 @@ def _colorspace(icc: bytes) -> str:
 def _gray_curve(icc: bytes, size: int) -> Array:
     """sRGB grey (0..1) of `size` even steps of a grey profile."""
     ramp = np.linspace(0, 1, size, dtype=np.float32).reshape(1, -1, 1)
-    return np.ascontiguousarray(_transform(ramp, icc, srgb_profile())[0, :, 1])
+    return np.ascontiguousarray(convert_float(ramp, icc, srgb_profile())[0, :, 1])
 
 
 def _gray_to_srgb(pixels: Array, icc: bytes) -> Array:

@@ -16,13 +16,17 @@ from pixcli.media.picture import Array, Picture, Ride
 
 @dataclass(frozen=True)
 class Can:
-    """What a format holds. bits: depths, 32 for float. keeps: fields of Ride. side: the longest in pixels."""
+    """What a format holds. bits: depths, 32 for float. keeps: fields of Ride. side: the longest in pixels.
+
+    light: its samples are linear light, whatever the picture's were.
+    """
 
     bits: tuple[int, ...] = (8,)
     alpha: bool = False
     keeps: frozenset[str] = frozenset()
     frames: bool = False
     side: int = 1 << 31
+    light: bool = False
 
 
 _JPEG_SEGMENT = 65_500  # bytes of metadata in one piece
@@ -38,6 +42,10 @@ CAN = {
     "BMP": Can(keeps=frozenset({"dpi"}), side=32_767),
     "TGA": Can(alpha=True, side=65_535),
     "PPM": Can((8, 16, 32), True),
+    "HEIC": Can((8, 16), True, _TAGS, side=16_384),
+    "JXL": Can(alpha=True, keeps=frozenset({"exif", "xmp"})),
+    "EXR": Can((8, 16, 32), True, light=True),
+    "HDR": Can((8, 16, 32), light=True),
 }
 
 
@@ -45,9 +53,9 @@ def plan_format(picture: Picture, wanted: str | None = None) -> tuple[str, tuple
     """The format that a picture should be written in, and what has to be said of it.
 
     wanted: a format or suffix that a person asked for: taken, whatever it loses (`write` names that), unless
-    the picture is too large for it. None: the picture's own, or where that cannot hold the pixels (GIF of
-    photographs, 16-bit or alpha into JPEG, formats that are only read) the nearest of PNG and TIFF; then
-    ("format GIF",). Raises UsageError for a format unknown.
+    the picture is too large for it. None: the picture's own, or where that cannot hold the pixels or their
+    profile (GIF of photographs, 16-bit or alpha into JPEG, formats that are only read) the nearest of PNG and
+    TIFF; then ("format GIF",). Raises UsageError for a format unknown.
     """
     meant = picture.ride.format if wanted is None else known(wanted)
     name = written_as(meant) if wanted is None else meant
@@ -73,7 +81,14 @@ def _holds(name: str, picture: Picture, *, strict: bool) -> bool:
         return False
     frames = can.frames or picture.ride.save.get("frames", 1) == 1
     alpha = picture.alpha is None or can.alpha
-    return not strict or (frames and alpha and _depth_fits(name, picture))
+    return not strict or (frames and alpha and _depth_fits(name, picture) and _profile_fits(name, picture))
+
+
+def _profile_fits(name: str, picture: Picture) -> bool:
+    icc, can = picture.ride.icc, CAN[name]
+    if icc is None or "icc" in can.keeps or can.light or not usable(icc, picture.pixels.shape[2]):
+        return True
+    return not picture.gray and is_srgb(icc)
 
 
 def _depth_fits(name: str, picture: Picture) -> bool:
@@ -93,7 +108,7 @@ def fitted(picture: Picture, name: str) -> tuple[Picture, list[str]]:
     icc = ride.icc if ride.icc is None or usable(ride.icc, pixels.shape[2]) else None
     if ride.icc is not None and icc is None:
         lost.append("icc")
-    elif icc is not None and "icc" not in can.keeps:
+    elif icc is not None and "icc" not in can.keeps and not can.light:
         if picture.gray or not is_srgb(icc):
             lost.append("icc")
             pixels = to_srgb(picture)[..., : pixels.shape[2]]  # without its profile the file has to be sRGB
@@ -106,7 +121,7 @@ def fitted(picture: Picture, name: str) -> tuple[Picture, list[str]]:
         pixels, alpha = _on_white(pixels, alpha), None
     pixels = as_type(pixels, dtype)
     alpha = None if alpha is None else as_type(alpha, dtype)
-    kept: dict[str, Any] = {"icc": icc}
+    kept: dict[str, Any] = {"icc": icc}  # which formats of light need to find theirs
     for field in ("exif", "xmp", "dpi", "comment"):
         value = getattr(ride, field)
         fits = name != "JPEG" or field == "dpi" or len(value or b"") <= _JPEG_SEGMENT

@@ -21,6 +21,10 @@ SUFFIXES = {
     "BMP": ".bmp",
     "TGA": ".tga",
     "PPM": ".ppm",
+    "HEIC": ".heic",
+    "JXL": ".jxl",
+    "EXR": ".exr",
+    "HDR": ".hdr",
 }
 _OTHER_SUFFIXES = {
     "JPEG": (".jpeg", ".jpe", ".jfif"),
@@ -29,16 +33,22 @@ _OTHER_SUFFIXES = {
     "JPEG2000": (".j2k", ".jpx", ".jpf"),
     "PPM": (".pgm", ".pbm", ".pnm", ".pam", ".pfm"),
     "BMP": (".dib",),
+    "HEIC": (".heif", ".hif"),
 }
 
 # Pictures that people have but that cannot be decoded: an error line is better than silence.
-UNREADABLE = {
-    "HEIC": "convert it to JPEG, PNG or TIFF first",
-    "EXR": "linear light; convert it to a TIFF first",
-    "HDR": "linear light; convert it to a TIFF first",
-    "JXL": "convert it to PNG or TIFF first",
-    "PSD": "export it as TIFF or PNG first",
-}
+UNREADABLE = {"PSD": "export it as TIFF or PNG first"}
+RAW_SUFFIXES = frozenset(".dng .cr2 .cr3 .nef .arw .orf .rw2 .raf .pef .srw".split())  # noqa: SIM905
+_RAW = (
+    (0, b"II*\0\x10\0\0\0CR"),  # Canon CR2
+    (4, b"ftypcrx "),  # Canon CR3
+    (0, b"IIRO"),  # Olympus
+    (0, b"IIRS"),
+    (0, b"MMOR"),
+    (0, b"IIU\0"),  # Panasonic
+    (0, b"FUJIFILMCCD-RAW"),
+)
+_DNG_VERSION = {b"II*\0": b"\x12\xc6\x01\0\x04\0\0\0", b"MM\0*": b"\xc6\x12\0\x01\0\0\0\x04"}  # a tag's head
 _FILMS = (
     (0, b"\x1aE\xdf\xa3"),  # Matroska, WebM
     (0, b"FLV\x01"),
@@ -79,8 +89,10 @@ def sniff(head: bytes, tail: bytes = b"", suffix: str = "") -> str | None:
     """The format of a picture by its first HEAD bytes (Pillow's spelling, or a key of UNREADABLE), or None.
 
     TGA has no signature: its footer counts (in `tail`, the file's last 26 bytes), or a sane header under
-    .tga.
+    .tga. Most cameras' raw files are TIFFs, told apart by their suffix.
     """
+    if _is_raw(head, suffix.lower()):
+        return "RAW"
     if head[:3] == b"\xff\xd8\xff":
         return "JPEG"
     if head[:8] == b"\x89PNG\r\n\x1a\n":
@@ -121,6 +133,13 @@ def sniff(head: bytes, tail: bytes = b"", suffix: str = "") -> str | None:
     return None
 
 
+def _is_raw(head: bytes, suffix: str) -> bool:
+    if any(head[at:].startswith(mark) for at, mark in _RAW):
+        return True
+    dng = _DNG_VERSION.get(head[:4])
+    return dng is not None and (suffix in RAW_SUFFIXES or dng in head)
+
+
 def _sane_tga(head: bytes) -> bool:
     if len(head) < 18:
         return False
@@ -149,7 +168,7 @@ def _is_film(head: bytes) -> bool:
 def looks_like(head: bytes) -> str:
     """In words, what the first bytes of something that is no picture look like; "" when nobody knows."""
     if not head:
-        return "the file is empty"
+        return "it is empty"
     for pattern, words in _NOT_PICTURES:
         if re.match(pattern, head, re.DOTALL):
             return f"looks like {words}"
@@ -169,6 +188,15 @@ def kind_of(path: str | os.PathLike[str]) -> str | None:
     if sniff(head, tail, path.suffix):
         return "picture"
     return "film" if _is_film(head) else None
+
+
+def words_of(path: Path) -> str:
+    """What a file that is neither picture nor film looks like, in words; "" when nobody knows.
+
+    Raises OSError when it cannot be read.
+    """
+    size = _regular_size(path)
+    return "" if size is None else looks_like(peek(path, size)[0])
 
 
 def peek(path: Path, size: int) -> tuple[bytes, bytes]:

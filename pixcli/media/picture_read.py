@@ -18,7 +18,7 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from pixcli.errors import InputError
-from pixcli.media import MAX_PIXELS, pillow, png, pnm, tiff
+from pixcli.media import MAX_PIXELS, extras, pillow, png, pnm, tiff
 from pixcli.media.colour import usable
 from pixcli.media.kind import HEAD, UNREADABLE, looks_like, peek, sniff
 from pixcli.media.metadata import upright_exif, upright_xmp
@@ -54,6 +54,9 @@ def size_of(source: str | Path | bytes) -> tuple[int, int]:
             return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
         if name == "PPM":
             return pnm.header(file.read(4096))[:2]
+        if name in extras.HOMES:
+            width, height = extras.reader(name).size(file)
+            return width, height
         if name == "TIFF":
             with tifffile.TiffFile(file) as found:
                 return int(found.pages.first.imagewidth), int(found.pages.first.imagelength)
@@ -130,6 +133,8 @@ def _decoded(name: str, file: IO[bytes], max_pixels: int, *, all_frames: bool) -
         pillow.check_size(width, height, max_pixels)
         values, alpha = pillow.split(pnm.pixels(data))
         yield _finish(values, alpha, {"format": name, "mode": pnm.mode(data, channels)}, None)
+    elif name in extras.HOMES:
+        yield _finish(*extras.reader(name).read(file, max_pixels))
     elif name == "JPEG2000":
         yield _jpeg2000(file, max_pixels)
     else:

@@ -19,7 +19,7 @@ from PIL import Image, PngImagePlugin
 
 from pixcli.atomic import atomic
 from pixcli.errors import InputError, PixcliError
-from pixcli.media import png, pnm, tiff
+from pixcli.media import extras, png, pnm, tiff
 from pixcli.media.colour import as_type
 from pixcli.media.formats import CAN, fitted, known, plan_format
 from pixcli.media.picture import Array, Picture, Ride
@@ -117,6 +117,10 @@ def _write(
         elif name == "PPM":
             for piece in pnm.encode(values):
                 file.write(piece)
+        elif name in ("HEIC", "JXL"):
+            lost += extras.reader(name).write(picture, values, file, quality)
+        elif name in ("EXR", "HDR"):
+            lost += extras.reader(name).write(picture, file)
         elif name == "JPEG2000":
             file.write(
                 imagecodecs.jpeg2k_encode(
@@ -154,7 +158,7 @@ def _options(name: str, ride: Ride, quality: int | None) -> dict[str, Any]:
         options["exif"] = b"Exif\0\0" + ride.exif
     if name == "JPEG":
         options |= {
-            "subsampling": _SUBSAMPLING[hints.get("subsampling", "4:4:4")],
+            "subsampling": _SUBSAMPLING.get(hints.get("subsampling", ""), 0),
             "progressive": hints.get("progressive", False),
         }
         if "qtables" in hints and quality is None:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from pixcli.errors import InputError, NothingToDo, UsageError
 from pixcli.plan.collide import fold
 from pixcli.plan.decide import ON_EXIST, Rules, decide
-from pixcli.plan.discover import KindOf, discover
+from pixcli.plan.discover import KindOf, WordsOf, discover
 from pixcli.plan.job import STREAM, Found, Job, Problem, shown
 from pixcli.plan.ledger import Ledger
 from pixcli.plan.ledger_file import Row, key_of, place_of, rows
@@ -124,6 +124,7 @@ def make(
     *,
     task: str,
     kind_of: KindOf,
+    words_of: WordsOf = lambda path: "",
     options: Mapping[str, Any] | None = None,
     weights: str = "",
     name: str | None = None,
@@ -141,12 +142,13 @@ def make(
     """The plan for these inputs. Touches nothing: neither OUT nor the ledger is made or changed.
 
     inputs: files, folders, "-" (one picture on stdin). out: a folder, a file for a single input, "-"
-    (stdout), None with in_place. kind_of(path) → "picture", "film" or None. options: those that the result
-    depends on; weights: their sha256; both go into the key. suffix_of(input, kind): the output's suffix
-    where no `format` is forced; the input's own without it. on_exist "skip": up to date → skip, stale or
-    missing or failed before → do, not ours or changed by others → refuse; "overwrite": do all; "error":
-    refuse whatever exists. force: also redo what is up to date. retry_failed: only what failed before.
-    shard: (i, n) with 0 ≤ i < n, the same files for the same relative paths whatever else is there. Raises
+    (stdout), None with in_place. kind_of(path) → "picture", "film" or None; words_of(path): what a file that
+    is neither looks like. options: those that the result depends on; weights: their sha256; both go into the
+    key. suffix_of(input, kind): the output's suffix where no `format` is forced; the input's own without it.
+    on_exist "skip": up to date → skip, stale or missing or failed before → do, not ours or changed by others
+    → refuse; "overwrite": do all; "error": refuse whatever exists. force: also redo what is up to date.
+    retry_failed: only what failed before. shard: (i, n) with 0 ≤ i < n, the same files for the same relative
+    paths whatever else is there. Raises
     UsageError (contradictions, collisions), NothingToDo (no input at all), OutputError (damaged ledger).
     """
     if on_exist not in ON_EXIST:
@@ -156,7 +158,13 @@ def make(
     if not inputs and listed_from is None:
         raise UsageError("no input given")
     search = discover(
-        inputs, kind_of=kind_of, recursive=recursive, listed_from=listed_from, out=out, stdin=stdin
+        inputs,
+        kind_of=kind_of,
+        words_of=words_of,
+        recursive=recursive,
+        listed_from=listed_from,
+        out=out,
+        stdin=stdin,
     )
     found = search.found
     home, outputs = name_outputs(

@@ -1,7 +1,7 @@
 """Inputs as people name them → every picture and film, once, in a steady order.
 
-Kind is known by content; the caller brings `kind_of`, so that nothing here opens a file itself. Pipes,
-devices and sockets are never opened: a FIFO would block for ever.
+Kind is known by content; the caller brings `kind_of` and `words_of`, so that nothing here opens a file
+itself. Pipes, devices and sockets are never opened: a FIFO would block for ever.
 """
 
 # ruff: noqa: PTH100, PTH112, PTH116, PTH119, PTH120
@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pixcli.errors import UsageError
-from pixcli.plan.job import STREAM, Found, Problem, shown
+from pixcli.plan.job import STREAM, Found, Problem, shown, split_suffix
 
 KindOf = Callable[[Path], str | None]
+WordsOf = Callable[[Path], str]
 JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini"}  # and all hidden names
+_OTHERS_AS_WELL = {".ts", ".mts", ".qt"}  # suffixes that sources of programs have, too
 
 
 @dataclass
@@ -36,6 +38,7 @@ def discover(
     inputs: Sequence[str | Path],
     *,
     kind_of: KindOf,
+    words_of: WordsOf = lambda path: "",
     recursive: bool = True,
     listed_from: str | Path | None = None,
     out: str | Path | None = None,
@@ -45,6 +48,9 @@ def discover(
 
     listed_from: a file with one path a line, or NUL-separated when it holds a NUL; "-" reads stdin.
     out: the output folder, which is passed over inside an input folder.
+    words_of(path): what the content of a file that is neither looks like ("an HTML page"), "" for unknown.
+    A file in a folder that is neither is passed over; but when its name says picture or film it is a problem,
+    for someone believes to have one there.
     A folder given alone lies with its content directly below OUT; beside other inputs, below its own name.
     Listed paths lie as they do below the folder that they all share. Each file comes once, and each folder is
     entered once, however many links lead to it. Raises UsageError when the list cannot be read or stdin is
@@ -56,7 +62,7 @@ def discover(
         raise UsageError(
             "stdin cannot be both the list and the picture", "write the list to a file: --from FILE"
         )
-    search = _Search(kind_of, recursive, out)
+    search = _Search(kind_of, words_of, recursive, out)
     for name in given:
         alone = len(given) == 1 and not listed
         search.add(name, "" if alone else os.path.basename(os.path.abspath(name)))
@@ -84,8 +90,8 @@ def _listed(source: str | Path, stdin: BinaryIO | None) -> list[str]:
 
 
 class _Search:
-    def __init__(self, kind_of: KindOf, recursive: bool, out: str | Path | None) -> None:
-        self.kind_of, self.recursive = kind_of, recursive
+    def __init__(self, kind_of: KindOf, words_of: WordsOf, recursive: bool, out: str | Path | None) -> None:
+        self.kind_of, self.words_of, self.recursive = kind_of, words_of, recursive
         self.answer = Discovery()
         self.entered: set[tuple[int, int]] = set()
         # a folder's identity and a name: one file by any spelling of its path
@@ -117,8 +123,7 @@ class _Search:
                 self.problem(path, e.strerror or str(e))
                 return
             if kind is None:
-                empty = " (it is empty)" if status.st_size == 0 else ""
-                self.problem(path, f"neither a picture nor a film that pixcli reads{empty}")
+                self.problem(path, f"neither a picture nor a film that pixcli reads{self.hint(path)}")
             else:
                 relative = f"{below}/{path.name}" if listed and below else path.name
                 self.take(path, relative, kind, None, status, folder)
@@ -169,10 +174,21 @@ class _Search:
         except OSError as e:
             self.problem(path, e.strerror or str(e))
             return
-        if kind is None:
-            self.answer.passed += 1
-        else:
+        suffix = split_suffix(path.name)[1].lower()
+        if kind is not None:
             self.take(path, relative, kind, top, status, folder)
+        elif suffix and suffix not in _OTHERS_AS_WELL:
+            self.problem(path, f"is named {suffix} but is no picture or film{self.hint(path)}")
+        else:
+            self.answer.passed += 1
+
+    def hint(self, path: Path) -> str:
+        """In brackets, what the content looks like."""
+        try:
+            words = self.words_of(path)
+        except OSError:
+            words = ""
+        return f" ({words})" if words else ""
 
     def take(
         self,

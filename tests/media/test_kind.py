@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pixcli.media.kind import SUFFIXES, format_of_suffix, kind_of, sniff, written_as
+from pixcli.media.kind import SUFFIXES, format_of_suffix, kind_of, sniff, words_of, written_as
 
 HEADS = [
     (b"\xff\xd8\xff\xe0", "picture"),
@@ -34,6 +34,37 @@ HEADS = [
 def test_the_content_decides(tmp_path, head, kind, name):
     (tmp_path / name).write_bytes(head)
     assert kind_of(tmp_path / name) == kind
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "it is empty"),
+        (b"<!DOCTYPE html>", "an HTML page"),
+        (b"version https://git-lfs.x", "Git LFS"),
+        (b"?", ""),
+    ],
+)
+def test_what_is_no_picture_is_described(tmp_path, content, words):
+    (tmp_path / "a.jpg").write_bytes(content)
+    said = words_of(tmp_path / "a.jpg")
+    assert words in said
+    assert bool(said) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("head", "suffix", "name"),
+    [
+        (b"II*\0\x08\0\0\0", ".NEF", "RAW"),
+        (b"II*\0\x08\0\0\0", ".tif", "TIFF"),
+        (b"II*\0\x08\0\0\0\1\0\x12\xc6\x01\0\x04\0\0\0\1\4\0\0", ".tif", "RAW"),
+        (b"II*\0\x10\0\0\0CR\2\0", "", "RAW"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "", "RAW"),
+        (b"FUJIFILMCCD-RAW 0201", "", "RAW"),
+    ],
+)
+def test_raw_files_are_told_from_tiffs(head, suffix, name):
+    assert sniff(head, b"", suffix) == name
 
 
 def test_only_regular_files_are_opened(tmp_path):

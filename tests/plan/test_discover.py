@@ -134,6 +134,21 @@ def test_passed_over_files_are_counted(draw: Draw) -> None:
     assert discover(["in"], kind_of=kind_of).passed == 2
 
 
+def test_a_name_that_promises_a_picture_is_a_problem_even_in_a_folder(draw: Draw) -> None:
+    draw("in/a.jpg\nin/n.txt")
+    for name in ("b.JPG", "c.mp4", "no.ts", "._d.jpg"):
+        Path("in", name).write_text("x")
+    answer = discover(
+        ["in"], kind_of=kind_of, words_of=lambda path: "it is empty" if "b" in path.name else ""
+    )
+    assert [f.relative for f in answer.found] == ["a.jpg"]
+    assert {(p.path.name, p.text) for p in answer.problems} == {
+        ("b.JPG", "is named .jpg but is no picture or film (it is empty)"),
+        ("c.mp4", "is named .mp4 but is no picture or film"),
+    }
+    assert answer.passed == 2
+
+
 def test_fingerprints_are_those_of_the_files(draw: Draw) -> None:
     draw("in/a.jpg")
     os.utime("in/a.jpg", ns=(1, 123456789))
