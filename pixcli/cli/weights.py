@@ -118,7 +118,7 @@ def verify(
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A .pth, .pt or .ckpt file.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A .pth, .pt, .ckpt or .safetensors file.")],
     out: Annotated[
         Path,
         typer.Option("--out", "-o", metavar="OUT.safetensors", help="What to write; a card comes beside it."),

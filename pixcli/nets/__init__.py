@@ -22,6 +22,14 @@ NETWORKS: dict[str, str] = {
     "edsr": "pixcli.nets.edsr:EDSR",
     "srresnet": "pixcli.nets.srresnet:SRResNet",
     "pan": "pixcli.nets.pan:PAN",
+    "dncnn": "pixcli.nets.dncnn:DnCNN",
+    "ircnn": "pixcli.nets.dncnn:IRCNN",
+    "ffdnet": "pixcli.nets.ffdnet:FFDNet",
+    "prenet": "pixcli.nets.prenet:PReNet",
+    "zero-dce": "pixcli.nets.zero_dce:ZeroDCE",
+    "zero-dce-pp": "pixcli.nets.zero_dce:ZeroDCEPP",
+    "sci": "pixcli.nets.sci:SCI",
+    "ruas": "pixcli.nets.ruas:RUAS",
 }
 
 

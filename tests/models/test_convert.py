@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,23 +13,61 @@ import torch
 from pixcli.errors import WeightsError
 from pixcli.models import find, load
 from pixcli.models.convert import convert, read_published
+from pixcli.models.save import footprint_of
 from pixcli.nets import build
 
+PUBLISHED = [  # folder, file, task, outputs in io.npz ({} is the input's number), arguments
+    *(("superres-pan", f"PANx{s}_DF2K.pth", "superres", f"out{{}}_x{s}", {"scale": s}) for s in (2, 3, 4)),
+    (
+        *("denoise-dncnn-25-merged", "dncnn_25.pth", "denoise", "out{}"),
+        {"channels": 1, "depth": 17, "norm": False, "bias": True},
+    ),
+    ("denoise-ffdnet-color", "ffdnet_color.safetensors", "denoise", "out{}", {"channels": 3}),
+    *(
+        ("derain-prenet", f"{name}.pth", "derain", f"out{{}}_{name}", {"shared": shared, "lstm": lstm})
+        for name, shared, lstm in (
+            ("Rain100H_PReNet6", False, True),
+            ("Rain100H_PReNet6_r", True, True),
+            ("Rain100L_PReNet6_r", True, True),
+            ("Rain100H_PRN6_r", True, False),
+        )
+    ),
+    ("enhance-dark-zero-dce", "Epoch99.pth", "enhance-dark", "out{}", {}),
+    ("enhance-dark-zero-dce-pp", "Epoch99.pth", "enhance-dark", "out{}_scale12", {}),
+    *(
+        ("enhance-dark-sci", f"{name}.pt", "enhance-dark", f"out{{}}_{name}", {})
+        for name in ("easy", "medium", "difficult")
+    ),
+    ("enhance-dark-ruas", "lol.pt", "enhance-dark", "out{}_lol", {}),
+    ("enhance-dark-ruas", "upe.pt", "enhance-dark", "out{}_upe", {"denoise": False}),
+    ("enhance-dark-ruas", "dark.pt", "enhance-dark", "out{}_dark", {"denoise": False}),
+]
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_pan_gives_what_the_published_code_gave(scale: int, tmp_path: Path) -> None:
+
+@pytest.mark.parametrize(("folder", "file", "task", "outputs", "arguments"), PUBLISHED)
+def test_published_weights_give_what_the_published_code_gave(
+    folder: str, file: str, task: str, outputs: str, arguments: dict[str, Any], tmp_path: Path
+) -> None:
     if "PIXCLI_DATA" not in os.environ:
         pytest.skip("PIXCLI_DATA is not set")
-    folder = Path(os.environ["PIXCLI_DATA"], "checkpoints/superres-pan").resolve()
-    source, target = folder / f"PANx{scale}_DF2K.pth", tmp_path / "pan.safetensors"
-    convert(source, target)
-    stored = np.load(folder / "io.npz")
-    for path in (source, target):
-        net = load(find(str(path), "superres")).net
-        for i in (0, 1):
+    place = Path(os.environ["PIXCLI_DATA"], "checkpoints", folder).resolve()
+    source, target = place / file, tmp_path / "converted.safetensors"
+    written = convert(source, target)
+    card = find(str(target), task)
+    net = load(card).net
+    assert written == card
+    assert card.arguments == arguments
+    assert card.licence
+    assert card.footprint == footprint_of(net)
+    stored = np.load(place / "io.npz")
+    for i in (0, 1):
+        x = torch.from_numpy(stored[f"in{i}"])
+        if f"sigma{i}" in stored:
+            x = torch.cat((x, torch.full_like(x[:, :1], float(stored[f"sigma{i}"]))), 1)
+        for run in (net, load(find(str(source), task)).net) if source.suffix != ".safetensors" else (net,):
             with torch.inference_mode():
-                y = net(torch.from_numpy(stored[f"in{i}"]))
-            assert (y - torch.from_numpy(stored[f"out{i}_x{scale}"])).abs().max() < 1e-4
+                y = run(x)
+            assert (y - torch.from_numpy(stored[outputs.format(i)])).abs().max() < 1e-4
 
 
 def test_edsr_as_published_has_its_mean_layers_dropped(tmp_path: Path) -> None:

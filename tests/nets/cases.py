@@ -22,6 +22,7 @@ class Case:
     scale: int | None = None
     reach: int | None = None
     rate: float = 3e-3  # for overfitting
+    dark: bool = False  # it can do nothing but brighten
     heavy: bool = False  # too large to be trained in a test of seconds
 
 
@@ -35,7 +36,16 @@ CASES = {
     "vdsr": Case({"depth": 6, "features": 16}, grows=Fraction(2), scale=2, reach=5),
     "edsr": Case({"scale": 4, "blocks": 2, "features": 16}, grows=Fraction(4), reach=8),
     "srresnet": Case({"scale": 2, "blocks": 2, "features": 16}, grows=Fraction(2), reach=12),
+    "restore-unet": Case({"maps": 1, "channels": [8, 8, 8], "blocks": [1, 1, 1]}, channels=4, multiple=8),
     "pan": Case({"scale": 4, "blocks": 1, "features": 16}, grows=Fraction(4), reach=6),
+    "dncnn": Case({"depth": 4, "features": 16}, channels=1, out=1, reach=4),
+    "ircnn": Case({"channels": 3, "features": 16}, reach=16),
+    "ffdnet": Case({"depth": 4, "features": 16}, channels=4, multiple=2, reach=9),
+    "prenet": Case({"turns": 2, "features": 8, "blocks": 1}, reach=10),
+    "zero-dce": Case({"features": 8}, reach=7, dark=True),
+    "zero-dce-pp": Case({"features": 8}, multiple=12, dark=True),
+    "sci": Case(reach=3, rate=1e-2, dark=True),
+    "ruas": Case(reach=17, rate=1e-2, dark=True),
 }
 
 FULL = {"blocks": 32, "features": 256, "residual": 0.1}
@@ -59,4 +69,26 @@ PARAMETERS = [
     ("pan", {"scale": 2}, 261_403),
     ("pan", {"scale": 3}, 261_403),
     ("pan", {"scale": 4}, 272_419),
+    *(
+        ("dncnn", {"channels": c, "depth": d} | how, count)
+        for (c, d), counts in {
+            (1, 17): (556_097, 557_057, 555_137),
+            (1, 20): (667_073, 668_225, 665_921),
+            (3, 17): (558_403, 559_363, 557_443),
+            (3, 20): (669_379, 670_531, 668_227),
+        }.items()
+        for how, count in zip(({}, {"bias": True}, {"norm": False}), counts, strict=True)
+    ),
+    ("ircnn", {}, 185_857),
+    ("ircnn", {"channels": 3}, 188_163),
+    ("ffdnet", {"channels": 1}, 485_316),
+    ("ffdnet", {}, 852_108),
+    ("prenet", {}, 168_963),
+    ("prenet", {"shared": True}, 94_979),
+    ("prenet", {"lstm": False}, 95_107),
+    ("prenet", {"shared": True, "lstm": False}, 21_123),
+    ("zero-dce", {}, 79_416),
+    ("zero-dce-pp", {}, 10_561),
+    ("sci", {}, 258),
+    ("ruas", {}, 3_438),
 ]

@@ -1,0 +1,120 @@
+"""How the files of published weights are laid out: data for convert.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way that published files are laid out.
+
+    mark: a key that is in them. variants: arguments of the network, one of which must fit exactly. drop: a
+    pattern of keys that are of no use. rename: (pattern, replacement) of keys that are not our own names.
+    stem: a pattern that the file's name must contain, where one layout serves two networks.
+    """
+
+    title: str
+    task: str
+    network: str
+    mark: str
+    variants: tuple[dict[str, Any], ...] = ({},)
+    drop: str = r"(?!)"
+    rename: tuple[tuple[str, str], ...] = ()
+    stem: str = ""
+    licence: str = ""
+
+
+LAYOUTS = (
+    Layout(
+        "PAN (Zhao et al. 2020)",
+        *("superres", "pan", "SCPA_trunk.0.conv1_a.weight"),
+        variants=tuple({"scale": s} for s in (2, 3, 4)),
+        licence="none stated",
+    ),
+    Layout(
+        "EDSR (Lim et al. 2017)",
+        *("superres", "edsr", "body.0.body.0.weight"),
+        variants=tuple(
+            {"scale": s, "blocks": b, "features": f, "residual": r}
+            for b, f, r in ((16, 64, 1.0), (32, 256, 0.1))
+            for s in (2, 3, 4)
+        ),
+        drop=r"(sub|add)_mean\.",  # fixed values, which EDSR itself knows
+        licence="MIT",
+    ),
+    Layout(
+        "SRCNN (Dong et al. 2014)",
+        *("superres", "srcnn", "conv3.bias"),
+        variants=tuple({"scale": s, "kernels": [9, k, 5]} for k in (1, 3, 5) for s in (2, 3, 4)),
+    ),
+    Layout(
+        "Colorful Image Colorization (Zhang et al. 2016)",
+        *("colorize", "zhang2016", "model8.6.weight"),
+        drop=r"model_out\.|.*\.num_batches_tracked$",  # model_out holds the bins' centres
+        licence="BSD-2-Clause",
+    ),
+    Layout(
+        "DnCNN (Zhang et al. 2017)",
+        *("denoise", "dncnn", "model.0.weight"),
+        variants=tuple(
+            {"channels": c, "depth": d, "norm": norm, "bias": bias}
+            for norm, bias in ((False, True), (True, True), (True, False))
+            for c in (1, 3)
+            for d in (17, 20)
+        ),
+        drop=r".*\.num_batches_tracked$",
+        licence="MIT",
+    ),
+    Layout(
+        "FFDNet (Zhang et al. 2018)",
+        *("denoise", "ffdnet", "model.0.weight"),
+        variants=({"channels": 1}, {"channels": 3}),
+        licence="none stated with FFDNet's own code; MIT in KAIR",
+    ),
+    Layout(
+        "IRCNN (Zhang et al. 2017)",
+        *("denoise", "ircnn", "model.0.weight"),
+        variants=({"channels": 1}, {"channels": 3}),
+        licence="MIT",
+    ),
+    Layout(
+        "PReNet (Ren et al. 2019)",
+        *("derain", "prenet", "res_conv1.0.weight"),
+        variants=tuple(
+            {"shared": shared, "lstm": lstm} for shared in (False, True) for lstm in (True, False)
+        ),
+        licence="none stated",
+    ),
+    Layout(
+        "Zero-DCE (Guo et al. 2020)",
+        *("enhance-dark", "zero-dce", "e_conv1.weight"),
+        licence="non-commercial use only",
+    ),
+    Layout(
+        "Zero-DCE++ (Li et al. 2021)",
+        *("enhance-dark", "zero-dce-pp", "e_conv1.depth_conv.weight"),
+        licence="CC BY-NC 4.0, academic research only",
+    ),
+    Layout(
+        "SCI (Ma et al. 2022)",
+        *("enhance-dark", "sci", "enhance.in_conv.0.weight"),
+        # what serves training alone, and the block under its second name
+        drop=r"calibrate\.|enhance\.blocks\.|.*\.num_batches_tracked$",
+        licence="MIT",
+    ),
+    Layout(
+        "RUAS (Liu et al. 2021), with its denoising",
+        *("enhance-dark", "ruas", "denoise_net.stem.weight"),
+        stem="lol",
+        licence="none stated",
+    ),
+    Layout(
+        "RUAS (Liu et al. 2021), brightening alone",
+        *("enhance-dark", "ruas", "denoise_net.stem.weight"),
+        variants=({"denoise": False},),
+        drop=r"denoise_net\.",
+        licence="none stated",
+    ),
+)
