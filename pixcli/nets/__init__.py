@@ -30,6 +30,18 @@ NETWORKS: dict[str, str] = {
     "zero-dce-pp": "pixcli.nets.zero_dce:ZeroDCEPP",
     "sci": "pixcli.nets.sci:SCI",
     "ruas": "pixcli.nets.ruas:RUAS",
+    "burger": "pixcli.nets.burger:BurgerMLP",
+    "ssda": "pixcli.nets.ssda:SSDA",
+    "koehler": "pixcli.nets.koehler:KoehlerMLP",
+    "eigen2013": "pixcli.nets.eigen2013:Eigen2013",
+    "schuler": "pixcli.nets.schuler:Schuler",
+    "nah2017": "pixcli.nets.nah2017:Nah2017",
+    "srn": "pixcli.nets.srn:SRN",
+    "deblurgan-v2": "pixcli.nets.deblurgan_v2:DeblurGANv2",
+    "partial-unet": "pixcli.nets.partial_unet:PartialUNet",
+    "fill-vae": "pixcli.nets.fill_vae:FillVAE",
+    "see-in-the-dark": "pixcli.nets.see_in_the_dark:SeeInTheDark",
+    "hdrnet": "pixcli.nets.hdrnet:HDRNet",
 }
 
 

@@ -21,13 +21,11 @@ class DnCNN(nn.Module):
     whether those convolutions have one of their own beside it.
     """
 
-    maps = 0
-
     def __init__(
         self, channels: int = 1, depth: int = 17, features: int = 64, norm: bool = True, bias: bool = False
     ) -> None:
         super().__init__()
-        self.channels, self.reach = channels, depth
+        self.reach = depth
         self.space = "gray" if channels == 1 else "srgb"
         layers: list[nn.Module] = [nn.Conv2d(channels, features, 3, padding=1), nn.ReLU()]
         for _ in range(depth - 2):
@@ -42,12 +40,10 @@ class DnCNN(nn.Module):
 class IRCNN(nn.Module):
     """Seven convolutions of dilations 1, 2, 3, 4, 3, 2, 1."""
 
-    maps = 0
     reach = 16
 
     def __init__(self, channels: int = 1, features: int = 64) -> None:
         super().__init__()
-        self.channels = channels
         self.space = "gray" if channels == 1 else "srgb"
         layers: list[nn.Module] = [nn.Conv2d(channels, features, 3, padding=1), nn.ReLU()]
         for d in (2, 3, 4, 3, 2):
