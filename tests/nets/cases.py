@@ -37,6 +37,7 @@ CASES = {
     "edsr": Case({"scale": 4, "blocks": 2, "features": 16}, grows=Fraction(4), reach=8),
     "srresnet": Case({"scale": 2, "blocks": 2, "features": 16}, grows=Fraction(2), reach=12),
     "restore-unet": Case({"maps": 1, "channels": [8, 8, 8], "blocks": [1, 1, 1]}, channels=4, multiple=8),
+    "illumination-unet": Case({"channels": [8, 8, 8, 8]}, multiple=16),
     "pan": Case({"scale": 4, "blocks": 1, "features": 16}, grows=Fraction(4), reach=6),
     "dncnn": Case({"depth": 4, "features": 16}, channels=1, out=1, reach=4),
     "ircnn": Case({"channels": 3, "features": 16}, reach=16),
@@ -63,6 +64,8 @@ CASES = {
 FULL = {"blocks": 32, "features": 256, "residual": 0.1}
 PARAMETERS = [
     ("subpixel", {}, 825_984),
+    ("restore-unet", {"maps": 1}, 1_711_872),
+    ("illumination-unet", {}, 718_872),
     ("zhang2016", {}, 32_235_385),
     ("zhang2016", {"model_out": True}, 32_236_011),
     ("srcnn", {}, 8_129),
