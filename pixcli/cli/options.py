@@ -24,6 +24,14 @@ def models_of(ctx: Context, incomplete: str) -> Iterator[tuple[str, str]]:
             yield card.name, card.title
 
 
+Checksum = Annotated[
+    bool,
+    Option(
+        "--checksum",
+        help="Compare files with what the ledger knows by content, not by size and time.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Model = Annotated[
     str | None,
     Option(
@@ -147,6 +155,7 @@ def shared(
     retry_failed: Annotated[
         bool, Option("--retry-failed", help="Do only what failed before.", rich_help_panel=OUTPUT)
     ] = False,
+    checksum: Checksum = False,
     strict: Annotated[
         bool,
         Option(

@@ -43,7 +43,10 @@ def perform(task_type: type[Task], typed: dict[str, Any]) -> int:
     card = find(given.model or task.default, task.name)
     plan = _plan(task, card, given, shard)
     if given.dry_run:
-        print(json.dumps(plan.as_dict()) if given.json else "\n".join(plan.describe()))
+        from pixcli.engine import pixels_of
+
+        cost = plan.cost(pixels_of)
+        print(json.dumps(plan.as_dict(cost)) if given.json else "\n".join(plan.describe(cost)))
         return 1 if plan.counts["refuse"] or plan.counts["problems"] else 0
     return _run(task, card, plan, given)
 
@@ -92,6 +95,7 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
         suffix_of=_suffix_of,
         options=matter,
         weights=card.sha256 or _digest(card),
+        model=given.model or task.default,
         name=given.name,
         format=given.format,
         in_place=given.in_place,
@@ -100,6 +104,7 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
         on_exist=given.on_exist,
         force=given.force,
         retry_failed=given.retry_failed,
+        checksum=given.checksum,
         shard=shard,
     )
 

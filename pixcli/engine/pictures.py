@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pixcli import media
 from pixcli.atomic import atomic
 from pixcli.engine.settings import Settings
-from pixcli.errors import InputError, OutputError
+from pixcli.errors import InputError, OutputError, PixcliError
 from pixcli.media import plan_format, read, write
 from pixcli.media.kind import SUFFIXES, format_of_suffix
 from pixcli.plan import STREAM
@@ -58,6 +58,18 @@ def size_of(job: Job) -> tuple[int, int]:
         return media.size_of(job.input)
     except InputError:
         return 0, 0
+
+
+def pixels_of(job: Job) -> int:
+    """Width × height × frames by the header, for an estimate; 0 where it does not say."""
+    if job.kind != "film":
+        width, height = size_of(job)
+        return width * height
+    try:
+        with media.FilmReader(job.input) as film:
+            return film.width * film.height * film.frame_count_hint
+    except PixcliError:
+        return 0
 
 
 def load(job: Job, settings: Settings) -> Picture:

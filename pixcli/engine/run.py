@@ -155,7 +155,7 @@ class _Run:
 
     def note(self, work: Work, saved: Saved, seconds: float) -> None:
         if self.ledger is not None:
-            self.ledger.done(work.job, saved.outputs, seconds=seconds, lost=saved.lost)
+            self.ledger.done(work.job, saved.outputs, seconds=seconds, pixels=work.pixels, lost=saved.lost)
 
     def done(self, work: Work, saved: Saved, seconds: float) -> None:
         made = tuple(map(str, saved.outputs))

@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,28 +18,49 @@ from pixcli.plan.decide import ON_EXIST, Rules, decide
 from pixcli.plan.discover import KindOf, WordsOf, discover
 from pixcli.plan.job import STREAM, Found, Job, Problem, shown
 from pixcli.plan.ledger import Ledger
-from pixcli.plan.ledger_file import Row, key_of, place_of, rows
+from pixcli.plan.ledger_file import FILE, Row, name_of, place_of, rows
 from pixcli.plan.naming import SuffixOf, name_outputs
+from pixcli.plan.pace import seconds_per_pixel
+from pixcli.plan.setting import Setting
+from pixcli.plan.standing import standing
 
-__all__ = ["STREAM", "Found", "Job", "Ledger", "Plan", "Problem", "Row", "key_of", "make", "rows", "shown"]
+__all__ = [
+    "STREAM",
+    "Cost",
+    "Found",
+    "Job",
+    "Ledger",
+    "Plan",
+    "Problem",
+    "Row",
+    "Setting",
+    "make",
+    "rows",
+    "shown",
+    "standing",
+]
+PixelsOf = Callable[[Job], int]
 
 
 @dataclass(frozen=True)
 class Plan:
     """All that a run will do, in order. Data only: it can be printed, compared, and run later.
 
-    home: the folder that the ledger lies in; None when the output is stdout. key: the hash of task, options
-    and weights. passed: files in folders that are neither picture nor film. elsewhere: jobs of other shards.
+    home: the folder that the ledger lies in; None when the output is stdout. name: of the ledger's file.
+    passed: files in folders that are neither picture nor film. elsewhere: jobs of other shards. pace: seconds
+    per pixel of an earlier run, by the clock; None when none is known.
     """
 
-    task: str
+    setting: Setting
     jobs: tuple[Job, ...]
     problems: tuple[Problem, ...] = ()
     home: Path | None = None
-    key: str = ""
+    name: str = FILE
     on_exist: str = "skip"
+    checksum: bool = False
     passed: int = 0
     elsewhere: int = 0
+    pace: float | None = None
     _guard: Any = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
@@ -59,7 +80,7 @@ class Plan:
 
     def ledger(self) -> Ledger:
         """The ledger to run this plan with; makes OUT. Raises OutputError when OUT cannot be written."""
-        return Ledger(self.home, self.task, self.key)
+        return Ledger(self.home, self.setting, name=self.name, checksum=self.checksum)
 
     def reserve(self, job: Job, output: Path) -> None:
         """Take `output` for a job that cannot have the planned one (a GIF of photographs becomes a PNG).
@@ -86,36 +107,59 @@ class Plan:
         taken = {_place(j.input): j for j in self.jobs if j.input != STREAM}
         return taken | {_place(j.output): j for j in self.jobs if j.output != STREAM}
 
-    def summary(self) -> str:
+    def cost(self, pixels_of: PixelsOf) -> Cost:
+        """What the work to do amounts to. pixels_of(job): by the header; 0 where that does not say."""
+        each = [pixels_of(job) for job in self.todo]
+        pixels = sum(each)
+        whole = pixels > 0 and all(each)
+        return Cost(pixels, pixels * self.pace if self.pace is not None and whole else None)
+
+    def summary(self, cost: Cost | None = None) -> str:
         """One line of counts."""
         c = self.counts
         films = sum(j.kind == "film" for j in self.todo)
         what = f" ({films} of them films)" if films else ""
-        parts = [f"{c['do']} to do{what}, {_size(self.bytes)}", f"{c['skip']} up to date"]
+        parts = [f"{c['do']} to do{what}, {_size(self.bytes)}"]
+        parts += [str(cost)] * bool(cost and cost.pixels)
+        parts += [f"{c['skip']} up to date"]
         parts += [f"{c['refuse']} refused"] * bool(c["refuse"])
         parts += [f"{c['problems']} with problems"] * bool(c["problems"])
         parts += [f"{self.elsewhere} for other shards"] * bool(self.elsewhere)
         parts += [f"{self.passed} other files passed over"] * bool(self.passed)
         return ", ".join(parts)
 
-    def describe(self) -> list[str]:
+    def describe(self, cost: Cost | None = None) -> list[str]:
         """The lines of --dry-run: one for each job and problem, then the counts."""
         lines = [f"{j.action:<6} {shown(j.input)} → {shown(j.output)} ({j.reason})" for j in self.jobs]
         lines += [f"error  {shown(p.path)}: {p.text}" for p in self.problems]
-        return [*lines, self.summary()]
+        return [*lines, self.summary(cost)]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self, cost: Cost | None = None) -> dict[str, Any]:
         """The same for JSON (ASCII only, or lone surrogates of odd names cannot be printed)."""
         return {
-            "task": self.task,
+            "task": self.setting.task,
             "out": None if self.home is None else str(self.home),
             "counts": self.counts,
             "bytes": self.bytes,
+            "pixels": cost.pixels if cost else None,
+            "seconds": cost.seconds if cost else None,
             "passed": self.passed,
             "elsewhere": self.elsewhere,
             "jobs": [j.as_dict() for j in self.jobs],
             "problems": [{"input": str(p.path), "text": p.text} for p in self.problems],
         }
+
+
+@dataclass(frozen=True)
+class Cost:
+    """pixels: of all inputs to do, frames counted. seconds: as an earlier run tells; None when none does."""
+
+    pixels: int
+    seconds: float | None
+
+    def __str__(self) -> str:
+        size = f"{self.pixels / 1e6:.1f} megapixels"
+        return size if self.seconds is None else f"{size}, about {_time(self.seconds)} by an earlier run"
 
 
 def make(
@@ -127,6 +171,7 @@ def make(
     words_of: WordsOf = lambda path: "",
     options: Mapping[str, Any] | None = None,
     weights: str = "",
+    model: str = "",
     name: str | None = None,
     format: str | None = None,
     suffix_of: SuffixOf | None = None,
@@ -136,6 +181,7 @@ def make(
     on_exist: str = "skip",
     force: bool = False,
     retry_failed: bool = False,
+    checksum: bool = False,
     shard: tuple[int, int] | None = None,
     stdin: BinaryIO | None = None,
 ) -> Plan:
@@ -143,12 +189,13 @@ def make(
 
     inputs: files, folders, "-" (one picture on stdin). out: a folder, a file for a single input, "-"
     (stdout), None with in_place. kind_of(path) → "picture", "film" or None; words_of(path): what a file that
-    is neither looks like. options: those that the result depends on; weights: their sha256; both go into the
-    key. suffix_of(input, kind): the output's suffix where no `format` is forced; the input's own without it.
-    on_exist "skip": up to date → skip, stale or missing or failed before → do, not ours or changed by others
-    → refuse; "overwrite": do all; "error": refuse whatever exists. force: also redo what is up to date.
-    retry_failed: only what failed before. shard: (i, n) with 0 ≤ i < n, the same files for the same relative
-    paths whatever else is there. Raises
+    is neither looks like. options: those that the result depends on; weights: their sha256, and model what
+    people call them. suffix_of(input, kind): the output's suffix where no `format` is forced; the input's own
+    without it. on_exist "skip": up to date → skip, stale or missing or failed before → do, not ours or
+    changed by others → refuse; "overwrite": do all; "error": refuse whatever exists. force: also redo what is
+    up to date. retry_failed: only what failed before. checksum: a file is the same when its content is, where
+    the ledger knows it; else when size and time are. shard: (i, n) with 0 ≤ i < n, the same files for the
+    same relative paths whatever else is there. Raises
     UsageError (contradictions, collisions), NothingToDo (no input at all), OutputError (damaged ledger).
     """
     if on_exist not in ON_EXIST:
@@ -173,9 +220,10 @@ def make(
     if not found and not search.problems:
         passed = f"{search.passed} other files passed over" if search.passed else ""
         raise NothingToDo("no picture and no film among the inputs", passed)
-    key = key_of(task, options or {}, weights)
-    rules = Rules(key, on_exist, force, retry_failed)
-    known = rows(home) if home is not None else {}
+    setting = Setting(task, options or {}, weights, model)
+    rules = Rules(setting, on_exist, force, retry_failed, checksum)
+    ledger = name_of(home, shard) if home is not None else FILE
+    known = rows(home, ledger) if home is not None else {}
     by_output = defaultdict[str, list[Row]](list)
     for row in known.values():
         by_output[row.output].append(row)
@@ -185,7 +233,16 @@ def make(
             continue
         jobs.append(_job(f, output, task, home, by_output, rules))
     return Plan(
-        task, tuple(jobs), tuple(search.problems), home, key, on_exist, search.passed, len(found) - len(jobs)
+        setting,
+        tuple(jobs),
+        tuple(search.problems),
+        home,
+        ledger,
+        on_exist,
+        checksum,
+        search.passed,
+        len(found) - len(jobs),
+        seconds_per_pixel(known.values(), setting),
     )
 
 
@@ -217,3 +274,10 @@ def _size(n: float) -> str:
             return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
         n /= 1000
     return f"{n:.1f} TB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

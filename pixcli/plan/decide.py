@@ -9,20 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixcli.plan.job import STREAM, Action, Found, shown
-from pixcli.plan.ledger_file import Row
+from pixcli.plan.ledger_file import Made, Row, is_same
 from pixcli.plan.naming import too_long
+from pixcli.plan.setting import Setting
 
 ON_EXIST = ("skip", "overwrite", "error")
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What was asked for. force: redo what is up to date. retry_failed: nothing but failures."""
+    """What was asked for. force: redo what is up to date. retry_failed: nothing but failures. checksum: files
+    are compared by content where the ledger knows it, else by size and time.
+    """
 
-    key: str
+    setting: Setting
     on_exist: str = "skip"
     force: bool = False
     retry_failed: bool = False
+    checksum: bool = False
+
+    def same(self, found: Found, then: Row | Made) -> bool:
+        return is_same(found.path, (found.size, found.mtime_ns), then, self.checksum)
 
 
 def decide(
@@ -44,7 +51,7 @@ def decide(
     if row is not None and row.status in ("claimed", "open"):
         if row.alive:
             return "do", "another run is at it"  # the claim will tell
-        if in_place and row.key == rules.key and (row.size, row.mtime_ns) != (found.size, found.mtime_ns):
+        if in_place and row.key == rules.setting.key and not rules.same(found, row):
             return "skip", "done by a run that ended before it could note so"
         return "do", "was left unfinished"
     if rules.on_exist == "overwrite":
@@ -62,10 +69,9 @@ def decide(
 def _known(
     found: Found, output: Path, row: Row, home: Path | None, rules: Rules, in_place: bool
 ) -> tuple[Action, str]:
-    looks = [made.now(home) for made in row.outputs]
-    now = (found.size, found.mtime_ns)
-    replaced = in_place and now == (row.outputs[0].size, row.outputs[0].mtime_ns)
-    same_input = replaced or now == (row.size, row.mtime_ns)
+    looks = [made.now(home, rules.checksum) for made in row.outputs]
+    replaced = in_place and rules.same(found, row.outputs[0])
+    same_input = replaced or rules.same(found, row)
     if not in_place:
         if "changed" in looks:
             what = f"{shown(output)} was changed since pixcli made it"
@@ -79,10 +85,10 @@ def _known(
         return "do", f"failed before: {row.error}"
     if not same_input:
         return "do", "the input changed"
-    if row.key != rules.key:
+    if row.key != rules.setting.key:
         if replaced:
             return "refuse", "was done in place with other options or weights; --force does it again on top"
-        return "do", "options or weights changed"
+        return "do", rules.setting.unlike(row.weights, row.options)
     if "gone" in looks:
         return "do", "the output is gone"
     return "skip", "up to date"

@@ -18,13 +18,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
+from pixcli.atomic import sweep
+from pixcli.errors import OutputError
 from pixcli.plan import alive
-from pixcli.plan.job import STREAM, Job
+from pixcli.plan.job import STREAM, Job, shown
 from pixcli.plan.ledger_file import (
     COLUMNS,
     FILE,
     FOLDER,
     SCHEMA,
+    SECOND,
+    TABLES,
     VERSION,
     Row,
     as_row,
@@ -33,46 +37,64 @@ from pixcli.plan.ledger_file import (
     column,
     connect,
     create,
+    digest_of,
     place_of,
+    settle,
 )
+from pixcli.plan.setting import Setting
 
+_AGAIN = "run it again; --on-exist overwrite where it no longer knows its outputs"
 BEAT_S = 60.0  # a claim is renewed this often, for other machines to see
 
 
 class Ledger:
-    """The ledger of an output folder, for one task with one key. A context manager, for several threads.
+    """The ledger of an output folder, for one setting. A context manager, for several threads.
 
-    home: the output folder, made if missing; None keeps everything in memory (output to stdout).
-    Raises OutputError when the folder cannot be written or the file is damaged, UsageError for a newer
-    pixcli's.
+    home: the output folder, made if missing; None keeps everything in memory (output to stdout). name: of the
+    file. checksum: also note what inputs and outputs contain. Raises OutputError when the folder cannot be
+    written or the file is damaged, UsageError for a newer pixcli's.
     """
 
-    def __init__(self, home: Path | None, task: str, key: str) -> None:
-        self.home, self.task, self.key = home, task, key
+    def __init__(
+        self, home: Path | None, setting: Setting, *, name: str = FILE, checksum: bool = False
+    ) -> None:
+        self.home, self.task, self.key, self.checksum = home, setting.task, setting.key, checksum
         self.run = secrets.token_hex(8)
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._beats: threading.Thread | None = None
+        self._identity: tuple[int, int] | None = None
         if home is None:
             self.path = Path(":memory:")
             self._db = connect(self.path)
             self._db.executescript(SCHEMA)
             return
-        self.path = home / FOLDER / FILE
+        self.path = home / FOLDER / name
         with clearly(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            sweep(self.path.parent)
             if not self.path.exists():
                 create(self.path)
+            self._identity = self._look()
             self._db = connect(self.path)
             try:
-                check(self._db, self.path)
-                if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                    raise sqlite3.DatabaseError("database disk image is malformed")
-                with self._change():  # a read-only file says so now, and only when written to
-                    self._db.execute(f"PRAGMA user_version = {VERSION}")
+                self._open(setting)
             except BaseException:
                 self._db.close()
                 raise
+
+    def _open(self, setting: Setting) -> None:
+        check(self._db, self.path)
+        if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("database disk image is malformed")
+        with self._change():  # a read-only file says so now, and only when written to
+            if check(self._db, self.path) < VERSION:
+                for statement in SECOND.split(";"):  # executescript would commit before it begins
+                    self._db.execute(statement)
+            self._db.execute(
+                "INSERT OR REPLACE INTO setting (key, weights, model, options) VALUES (?,?,?,?)",
+                (self.key, setting.weights, column(setting.model), setting.options_text),
+            )
 
     def __enter__(self) -> Ledger:
         return self
@@ -104,7 +126,8 @@ class Ledger:
     def claim(self, job: Job) -> bool:
         """Take a job; False when another run has it, or has done it since the plan was made."""
         place = self._place(job.output)
-        with self._change():
+        digest = digest_of(job.input) if self.checksum and job.input != STREAM else ""
+        with self._change(durable=True):
             row = self._row(place)
             if row and row.alive:
                 return False
@@ -114,15 +137,15 @@ class Ledger:
             host, pid, born = alive.me()
             values = (
                 *(self.key, column(os.path.abspath(job.input)), job.size, job.mtime_ns),  # noqa: PTH100
-                *(self.run, host, pid, born, time.time()),
+                *(self.run, host, pid, born, time.time(), digest),
             )
             self._db.execute(
                 "INSERT INTO job"
-                " (output, task, key, input, size, mtime_ns, run, host, pid, born, beat, status)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,'claimed') ON CONFLICT DO UPDATE SET"
+                " (output, task, key, input, size, mtime_ns, run, host, pid, born, beat, digest, status)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,'claimed') ON CONFLICT DO UPDATE SET"
                 " key=excluded.key, input=excluded.input, size=excluded.size, mtime_ns=excluded.mtime_ns,"
                 " run=excluded.run, host=excluded.host, pid=excluded.pid, born=excluded.born,"
-                " beat=excluded.beat, status='claimed', revision=revision+1",
+                " beat=excluded.beat, digest=excluded.digest, status='claimed', revision=revision+1",
                 (column(place), self.task, *values),
             )
         self._beat_from_now_on()
@@ -134,27 +157,39 @@ class Ledger:
         outputs: Sequence[Path] | None = None,
         *,
         seconds: float = 0.0,
+        pixels: int = 0,
         lost: Sequence[str] = (),
     ) -> None:
-        """Note a job as done. outputs: what was written, under final names; by default as planned."""
+        """Note a job as done. outputs: what was written, under final names; by default as planned.
+
+        seconds: work of all threads on it. pixels: of the input.
+        """
         made = []
         if self.home is not None:
             for path in outputs if outputs is not None else [job.output]:
                 with clearly(path):
                     status = path.stat()
-                made.append((self._place(path), status.st_size, status.st_mtime_ns))
-        self._note(job, "done", seconds, outputs=json.dumps(made), lost=json.dumps(list(lost)), error="")
+                digest = digest_of(path) if self.checksum else ""
+                made.append((self._place(path), status.st_size, status.st_mtime_ns, digest))
+        self._note(
+            *(job, "done", seconds),
+            outputs=json.dumps(made),
+            lost=json.dumps(list(lost)),
+            error="",
+            pixels=pixels,
+        )
 
     def failed(self, job: Job, error: str, *, seconds: float = 0.0) -> None:
         """Note why a job failed. What an earlier run made of it stays known."""
         self._note(job, "failed", seconds, error=error.encode("utf-8", "backslashreplace").decode())
 
-    def _note(self, job: Job, status: str, seconds: float, **columns: str) -> None:
+    def _note(self, job: Job, status: str, seconds: float, **columns: str | int) -> None:
         sets = ", ".join(f"{c}=?" for c in columns)
         with self._change():
             self._db.execute(
-                f"UPDATE job SET status=?, seconds=?, {sets}, revision=revision+1 WHERE output=? AND task=?",
-                (status, seconds, *columns.values(), column(self._place(job.output)), self.task),
+                f"UPDATE job SET status=?, seconds=?, ended=?, {sets}, revision=revision+1"
+                " WHERE output=? AND task=?",
+                (status, seconds, time.time(), *columns.values(), column(self._place(job.output)), self.task),
             )
 
     def _place(self, output: Path) -> str:
@@ -164,13 +199,21 @@ class Ledger:
 
     def _row(self, place: str) -> Row | None:
         found = self._db.execute(
-            f"SELECT {COLUMNS} FROM job WHERE output=? AND task=?", (column(place), self.task)
+            f"SELECT {COLUMNS} FROM {TABLES} WHERE output=? AND task=?", (column(place), self.task)
         ).fetchone()
         return as_row(found) if found else None
 
     @contextmanager
-    def _change(self) -> Iterator[None]:
+    def _change(self, durable: bool = False) -> Iterator[None]:
+        """A transaction. durable: it is on the disk when it ends, and not only safe from a killed process.
+
+        Claims are: an output whose claim a power cut took away would be nobody's.
+        """
         with self._lock, clearly(self.path):
+            if self._look() != self._identity:  # SQLite would go on writing into a file that nobody can see
+                raise OutputError(f"{shown(self.path)}: the ledger was removed while we worked", _AGAIN)
+            if durable:
+                self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -179,6 +222,18 @@ class Ledger:
                 with suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
                 raise
+            finally:
+                if durable:
+                    settle(self._db)
+
+    def _look(self) -> tuple[int, int] | None:
+        if self.home is None:
+            return None
+        try:
+            status = self.path.stat()
+        except OSError:
+            return 0, 0
+        return status.st_dev, status.st_ino
 
     def _beat_from_now_on(self) -> None:
         with self._lock:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -197,6 +198,100 @@ def test_threads_share_a_ledger(draw: Draw, make: Make) -> None:
     assert sorted(claims) == list(range(40))
 
 
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if OUT lay on a network file system."""
+    monkeypatch.setattr(alive, "is_remote", lambda folder: True)
+
+
+def ledgers() -> list[str]:
+    return sorted(p.name for p in LEDGER.parent.iterdir())
+
+
+def test_shards_on_this_machine_share_one_ledger(draw: Draw, run: Run) -> None:
+    draw("\n".join(f"in/{n}.jpg" for n in range(8)))
+    for i in range(3):
+        run("in", shard=(i, 3))
+    assert ledgers() == ["ledger.sqlite"]
+
+
+@pytest.mark.usefixtures("network")
+def test_shards_on_a_network_file_system_have_a_ledger_each_and_are_read_together(
+    draw: Draw, make: Make, run: Run
+) -> None:
+    draw("\n".join(f"in/{n}.jpg" for n in range(12)))
+    did = [run("in", shard=(i, 3)) for i in range(3)]
+    assert ledgers() == [f"ledger-{n}of3.sqlite" for n in (1, 2, 3)]
+    assert len(rows()) == 12 == len(set().union(*map(set, did)))
+    # whoever comes later knows all that was done, by whatever shard
+    assert all(make("in", **given).counts["do"] == 0 for given in ({}, {"shard": (1, 2)}, {"shard": (2, 3)}))
+
+    os.utime("in/5.jpg", ns=(5, 5))
+    assert run("in") == ["5.jpg"]
+    assert [run("in", shard=(i, 3)) for i in range(3)] == [[], [], []]
+    os.utime("in/5.jpg", ns=(6, 6))
+    assert [name for i in range(3) for name in run("in", shard=(i, 3))] == ["5.jpg"]
+    assert run("in") == []
+    assert [(r.status, r.key) for r in rows()] == [("done", rows()[0].key)] * 12
+
+
+@pytest.mark.usefixtures("network")
+def test_a_shard_does_not_read_what_its_sisters_may_be_writing(draw: Draw, make: Make, run: Run) -> None:
+    draw("\n".join(f"in/{n}.jpg" for n in range(8)))
+    run("in", shard=(0, 2))
+    (LEDGER.parent / "ledger-1of2.sqlite").write_text("half of a page")
+    assert make("in", shard=(1, 2)).counts["do"] > 0
+    with pytest.raises(OutputError, match=r"ledger-1of2.sqlite: .*damaged"):
+        make("in")
+
+
+@pytest.mark.usefixtures("network")
+def test_a_failure_in_one_ledger_does_not_make_an_output_in_another_foreign(
+    draw: Draw, make: Make, run: Run
+) -> None:
+    draw("in/a.jpg")
+    run("in")
+    os.utime("in/a.jpg", ns=(5, 5))
+    (again,) = (p for i in range(2) if (p := make("in", shard=(i, 2))).jobs)
+    with again.ledger() as ledger:
+        assert ledger.claim(again.jobs[0])
+        ledger.failed(again.jobs[0], "no")
+    assert [j.reason for j in make("in").jobs] == ["failed before: no"]
+
+
+def test_a_ledger_that_goes_away_in_mid_run_is_one_line(draw: Draw, make: Make) -> None:
+    draw("in/a.jpg\nin/b.jpg")
+    p = make("in")
+    with p.ledger() as ledger:
+        assert ledger.claim(p.jobs[0])
+        shutil.rmtree("out")
+        with pytest.raises(OutputError, match="the ledger was removed while we worked"):
+            ledger.claim(p.jobs[1])
+        p.ledger().close()  # and comes again with another run
+        with pytest.raises(OutputError, match="the ledger was removed while we worked"):
+            ledger.failed(p.jobs[0], "no")
+
+
+def test_a_ledger_of_the_first_version_is_read_and_brought_up_to_date(
+    draw: Draw, make: Make, run: Run
+) -> None:
+    draw("in/a.jpg\nin/b.jpg")
+    run("in/a.jpg")
+    with sqlite3.connect(LEDGER) as db:
+        db.executescript(
+            "PRAGMA user_version = 1; DROP TABLE setting; ALTER TABLE job DROP COLUMN digest;"
+            "ALTER TABLE job DROP COLUMN pixels; ALTER TABLE job DROP COLUMN ended"
+        )
+    db.close()
+    before = LEDGER.read_bytes()
+    assert [j.reason for j in make("in").jobs] == ["up to date", "new"]
+    assert make("in", weights="v").jobs[0].reason == "options or weights changed"
+    assert LEDGER.read_bytes() == before
+    assert run("in") == ["b.jpg"]
+    assert run("in", checksum=True) == []
+    assert [r.pixels for r in rows()] == [0, 0]
+
+
 def test_what_the_ledger_knows(draw: Draw, make: Make) -> None:
     draw("in/x/a.jpg\nin/b.jpg")
     p = make("in", weights="w")
@@ -217,16 +312,17 @@ def test_what_the_ledger_knows(draw: Draw, make: Make) -> None:
         0.25,
         (),
     )
-    assert (a.output, a.key, a.status, a.lost) == ("x/a.jpg", p.key, "done", ("icc", "16-bit"))
+    assert (a.output, a.key, a.status, a.lost) == ("x/a.jpg", p.setting.key, "done", ("icc", "16-bit"))
     assert (a.input, a.size) == (str(Path("in/x/a.jpg").absolute()), len("Pin/x/a.jpg"))
     assert [(m.path, m.size) for m in a.outputs] == [("x/a.jpg", 5)]
 
 
 def test_the_key_follows_all_that_matters() -> None:
-    same = plan.key_of("t", {"a": 1, "b": None}, "w")
-    assert same == plan.key_of("t", {"b": None, "a": 1}, "w")
-    others = [("u", 1, "w"), ("t", 2, "w"), ("t", 1, "v")]
-    assert len({same, *(plan.key_of(t, {"a": a, "b": None}, w) for t, a, w in others)}) == 4
+    def key(task: str = "t", a: int = 1, weights: str = "w", **more: str) -> str:
+        return plan.Setting(task, {"a": a, "b": None}, weights, **more).key
+
+    assert key() == plan.Setting("t", {"b": None, "a": 1}, "w").key == key(model="by another name")
+    assert len({key(), key("u"), key(a=2), key(weights="v")}) == 4
 
 
 def truncate_half() -> None:
@@ -295,7 +391,7 @@ def test_a_ledger_that_is_no_good_is_one_line_and_stays_as_it_is(
 def test_a_folder_that_cannot_be_written_is_one_line(draw: Draw, make: Make) -> None:
     draw("in/a.jpg\nfile")
     with pytest.raises(OutputError, match="Not a directory"):
-        Ledger(Path("file/out"), "t", "k")
+        Ledger(Path("file/out"), plan.Setting("t"))
     if Path("/proc/self").is_dir():
         with pytest.raises(OutputError, match=r"/proc/.*cannot be written"):
             make("in", "/proc/pixcli").ledger()

@@ -47,8 +47,15 @@ RERUNS = [
     ),
     (edit_output, {"on_exist": "overwrite"}, "do", "overwrites"),
     (edit_output, {"force": True}, "refuse", "out/a.jpg was changed"),
-    (nothing, {"options": {"scale": 3}}, "do", "options or weights changed"),
-    (nothing, {"weights": "abc"}, "do", "options or weights changed"),
+    (nothing, {"options": {"scale": 3}}, "do", "--scale was not given, is 3"),
+    (nothing, {"options": {"scale": None}}, "skip", "up to date"),
+    (nothing, {"weights": "abc"}, "do", "the weights changed"),
+    (
+        nothing,
+        {"weights": "abc", "options": {"strict": True}},
+        "do",
+        "--strict was not given, is true; the w",
+    ),
     (
         nothing,
         {"task": "u"},
@@ -70,6 +77,101 @@ def test_a_second_run(draw: Draw, make: Make, run: Run, meanwhile: Callable[[], 
     meanwhile()
     (job,) = make("in", **given).jobs
     assert (job.action, job.reason[: len(reason)]) == (action, reason)
+
+
+def same_length() -> None:
+    """Other content, with size and time as they were: nothing but the content tells."""
+    before = Path("in/a.jpg").stat()
+    Path("in/a.jpg").write_text("P" + "x" * (before.st_size - 1))
+    os.utime("in/a.jpg", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def touch_both() -> None:
+    touch_input()
+    os.utime("out/a.jpg", ns=(7, 7))
+
+
+CHECKSUMS = [
+    # what happened after a run with --checksum; action and reason with it, and without
+    (nothing, ("skip", "up to date"), ("skip", "up to date")),
+    (touch_input, ("skip", "up to date"), ("do", "the input changed")),
+    (touch_both, ("skip", "up to date"), ("refuse", "out/a.jpg was changed since")),
+    (same_length, ("do", "the input changed"), ("skip", "up to date")),
+    (edit_output, ("refuse", "out/a.jpg was changed since"), ("refuse", "out/a.jpg was changed since")),
+    (drop_output, ("do", "the output is gone"), ("do", "the output is gone")),
+]
+
+
+@pytest.mark.parametrize(("meanwhile", "checked", "unchecked"), CHECKSUMS)
+def test_a_second_run_by_content(
+    draw: Draw,
+    make: Make,
+    run: Run,
+    meanwhile: Callable[[], None],
+    checked: tuple[str, str],
+    unchecked: tuple[str, str],
+) -> None:
+    draw("in/a.jpg")
+    assert run("in", checksum=True) == ["a.jpg"]
+    meanwhile()
+    for checksum, (action, reason) in ((True, checked), (False, unchecked)):
+        (job,) = make("in", checksum=checksum).jobs
+        assert (job.action, job.reason[: len(reason)]) == (action, reason)
+
+
+def test_what_was_done_without_checksum_is_known_by_size_and_time(draw: Draw, make: Make, run: Run) -> None:
+    draw("in/a.jpg")
+    run("in")
+    assert make("in", checksum=True).jobs[0].reason == "up to date"
+    touch_input()
+    assert run("in", checksum=True) == ["a.jpg"]
+    touch_both()
+    assert make("in", checksum=True).jobs[0].reason == "up to date"
+
+
+def test_in_place_by_content(draw: Draw, make: Make, run: Run) -> None:
+    draw("in/a.jpg")
+    given = {"out": None, "in_place": True, "checksum": True}
+    assert run("in", **given) == ["a.jpg"]
+    touch_input()
+    assert run("in", **given) == []
+
+
+def test_what_the_rest_costs_by_an_earlier_run(
+    draw: Draw, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four inputs of 1000 pixels in 8 s by the clock, however many threads had them at once."""
+    draw("\n".join(f"in/{n}.jpg" for n in range(10)))
+    given = {"weights": "w", "options": {"scale": 2}}
+    first = make("in", **given)
+    assert first.cost(lambda job: 1000) == plan.Cost(10_000, None)
+    now = 1e9
+    monkeypatch.setattr(time, "time", lambda: now)
+    with first.ledger() as ledger:
+        for job in first.jobs[:4]:
+            assert ledger.claim(job)
+        for job in first.jobs[:4]:
+            now += 2
+            job.output.write_text("P")
+            ledger.done(job, seconds=2, pixels=1000)
+    for also in ({}, {"options": {"scale": 3}, "on_exist": "overwrite"}):
+        rest = make("in", **(given | also))
+        cost = rest.cost(lambda job: 1000)
+        assert cost.seconds == pytest.approx(0.002 * 1000 * len(rest.todo))
+    assert make("in", **given).summary(plan.Cost(6000, 12.0)) == (
+        "6 to do, 54 B, 0.0 megapixels, about 12 s by an earlier run, 4 up to date"
+    )
+    assert make("in", weights="other").cost(lambda job: 1000).seconds is None
+    assert make("in", **given).cost(lambda job: 0).seconds is None  # headers that do not say
+    data = make("in", **given).as_dict(plan.Cost(6000, 12.0))
+    assert (data["pixels"], data["seconds"]) == (6000, 12.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 s"), (99, "99 s"), (1234, "21 min"), (8100, "2 h 15 min")]
+)
+def test_times_are_told_as_people_say_them(seconds: float, words: str) -> None:
+    assert str(plan.Cost(2_500_000, seconds)) == f"2.5 megapixels, about {words} by an earlier run"
 
 
 def test_a_file_of_the_same_name_from_another_folder_does_not_replace_the_first(
