@@ -1,7 +1,11 @@
 """`pixcli`: the entry point. What goes wrong below ends here, in one line and an exit code."""
 
+import contextlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Annotated, Any, ClassVar, NoReturn
 
@@ -34,6 +38,29 @@ ROOMS = {
     "status": ("status", "Help", "Say how far the work in an output folder is."),
     "doctor": ("doctor", "Help", "Check that everything is here that a run needs."),
 }
+
+
+class Interrupted(SystemExit):
+    """Ctrl-C or SIGTERM where no run could end cleanly: planning, loading, all other commands."""
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM raise Interrupted in this block, unless the parent had us ignore them (nohup)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise Interrupted(128 + number)
+
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = [(n, signal.signal(n, end)) for n in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 class Commands(Group):
@@ -96,7 +123,11 @@ def main() -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = build()(prog_name="pixcli", standalone_mode=False)
+        with _interruptible():
+            code = build()(prog_name="pixcli", standalone_mode=False)
+    except Interrupted as end:
+        complain("interrupted")
+        code = end.code
     except UsageFault as fault:
         if type(fault).__name__ == "NoArgsIsHelpError":
             fault.show()

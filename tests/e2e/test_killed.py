@@ -1,4 +1,4 @@
-"""A run that is killed at any moment loses nothing, and its rerun does the rest."""
+"""A run that is killed at any moment, again and again, loses nothing, and its rerun does the rest."""
 
 from __future__ import annotations
 
@@ -14,55 +14,73 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-COUNT = 60
+from pixcli import plan
+
 SIDE = 48
 WORKERS = 2
-ROUNDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 20))]
+ROUNDS = [(40, 2), pytest.param(300, 20, marks=pytest.mark.slow)]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-@pytest.mark.parametrize("seed", ROUNDS)
-def test_killed_at_a_random_moment(pixcli, tiny, tmp_path, seed):
-    chance = random.Random(seed)
+@pytest.mark.parametrize(("count", "kills"), ROUNDS)
+def test_killed_at_random_moments(pixcli, tiny, tmp_path, count, kills):
+    chance = random.Random(count)
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
-    for n in range(COUNT):
+    for n in range(count):
         pixels = chance.randbytes(SIDE * SIDE * 3)
-        Image.frombytes("RGB", (SIDE, SIDE), pixels).save(photos / f"{n:02}.png")
+        Image.frombytes("RGB", (SIDE, SIDE), pixels).save(photos / f"{n:03}.png")
     line = ["superres", "photos", "-o", "out", "--scale", "2", "--model", tiny["superres"]]
     line += ["--workers", WORKERS]
 
-    stopped_at = chance.randrange(1, COUNT - 5)
-    kill(line, pixcli.environment, out, stopped_at, chance.random() * 0.05)
-    before = times(out)
-    whole(out)
+    noted: dict[str, float] = {}  # when each was done, as the ledger told first
+    redone = 0
+    for n in range(kills):
+        before = times(out)
+        # every fifth is killed before its first output: while it starts, plans or loads
+        written = chance.randrange(1, 2 * count // (kills + 2)) if n % 5 else 0
+        kill(line, pixcli.environment, out, len(before) + written, chance.random() * (0.05 if n % 5 else 3))
+        after = times(out)
+        redone += sum(after[name] != before[name] for name in before)
+        whole(out)
+        noted = once(out, noted)
+    assert 0 < len(noted) < count
 
+    before = times(out)
     last = pixcli(*line, "--json")
     assert last.returncode == 0, last.stderr
     *_, summary = map(json.loads, last.stdout.splitlines())
-    assert summary["total"] == COUNT
-    assert summary["done"] + summary["skipped"] == COUNT
     after = times(out)
-    assert sorted(after) == [f"{n:02}.png" for n in range(COUNT)]
+    redone += sum(after[name] != before[name] for name in before)
+    assert sorted(after) == [f"{n:03}.png" for n in range(count)]
     whole(out)
-    assert not list(out.rglob("*.tmp"))
-
-    redone = {name for name in before if after[name] != before[name]}
-    assert summary["done"] == COUNT - len(before) + len(redone)
-    assert len(redone) <= WORKERS  # those that had their final names and not yet their notes
-    print(f"killed with {len(before)} of {COUNT} written, {len(redone)} done again")
+    assert summary["total"] == count
+    assert (summary["skipped"], summary["done"]) == (len(noted), count - len(noted))
+    assert len(once(out, noted)) == count
+    assert [p for p in tmp_path.rglob("*") if ".tmp" in p.name] == []
+    assert redone <= WORKERS * kills  # those that had their final names and not yet their notes
+    print(f"{kills} kills over {count} files: {len(noted)} done before the last run, {redone} written twice")
 
     rows = [json.loads(row) for row in pixcli("status", "out", "--json").stdout.splitlines()]
     assert sorted(Path(row["output"]).name for row in rows) == sorted(after)
     assert {row["status"] for row in rows} == {"done"}
 
 
+def once(out: Path, noted: dict[str, float]) -> dict[str, float]:
+    """When each output was done, by the ledger; none that was done is ever done again."""
+    rows = plan.rows(out) if out.exists() else {}
+    now = {row.output: row.ended for row in rows.values() if row.status == "done"}
+    assert {name: now[name] for name in noted} == noted
+    assert all((out / name).exists() for name in now)
+    return now
+
+
 def kill(line: list[object], env: dict[str, str], out: Path, written: int, later: float) -> None:
-    """Start `pixcli LINE` beside `out` and kill it `later` seconds after so many outputs have come."""
+    """Start `pixcli LINE` beside `out` and kill it `later` seconds after so many outputs are there."""
     command = [sys.executable, "-m", "pixcli", *map(str, line)]
     run = subprocess.Popen(command, cwd=out.parent, env=env, stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while time.monotonic() < until and run.poll() is None and len(times(out)) < written:
             time.sleep(0.002)
         time.sleep(later)
