@@ -1,6 +1,7 @@
 """The options that every task has: one signature, which each task's command gets after its own options."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
 from typer import Argument, Context, Option
@@ -235,6 +236,15 @@ def shared(
     json: Annotated[
         bool, Option("--json", help="One event a line on stdout: start, item, summary.", rich_help_panel=RUN)
     ] = False,
+    report: Annotated[
+        Path | None,
+        Option(
+            "--report",
+            metavar="FILE.html",
+            help="Write a page to look at: failures, times, pictures before and after.",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Problems only.", rich_help_panel=RUN)] = False,
     debug: Debug = False,
 ) -> None:

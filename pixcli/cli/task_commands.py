@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import inspect
 import json
+import platform
 import re
 import shlex
 import sys
@@ -12,14 +13,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+from pixcli import __version__
 from pixcli.cli import options
 from pixcli.cli.manual import RUN
 from pixcli.cli.panels import alone
 from pixcli.cli.task_options import given_options, own_parameters, parameters_of, with_parameters
-from pixcli.errors import UsageError, WeightsError
+from pixcli.errors import PixcliError, UsageError, WeightsError
 from pixcli.tasks import TASKS, Task
 
 if TYPE_CHECKING:
+    from pixcli.engine.listen_report import Report
     from pixcli.models import Card
     from pixcli.plan import Plan
 
@@ -65,6 +68,8 @@ def _check_streams(name: str, given: SimpleNamespace) -> None:
         raise UsageError(
             "-o - would fill the terminal with a picture", "pipe it: pixcli … -o - | …, or -o - > FILE"
         )
+    if given.report is not None and given.report.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--report {given.report}: must end in .html", "for instance --report out.html")
     if "-" in (given.inputs or []) and sys.stdin.isatty():
         raise UsageError("no picture comes on stdin", "pipe one in, or name a file")
 
@@ -142,16 +147,39 @@ def _run(task: Task, card: "Card", plan: "Plan", given: SimpleNamespace) -> int:
         People(quiet=given.quiet, debug=given.debug),
         *([Lines()] if given.json else []),
     ]
+    report = _report(card, given)
+    if report is not None:
+        listeners.append(report)
 
     device = ""
     if plan.todo:
         from pixcli.models import load
 
-        device = attach(task, load(card), settings, listeners)
+        try:
+            device = attach(task, load(card), settings, listeners)
+        except PixcliError as fault:
+            if report is not None:
+                report.fail(str(fault))
+            raise
     else:  # the run has only to tell so, and need not wait for torch
         task.model = cast(Any, SimpleNamespace(card=card))
     with plan.ledger() if plan.todo else contextlib.nullcontext() as ledger:
         return run(task, plan, settings, listeners, ledger, device=device).exit_code
+
+
+def _report(card: "Card", given: SimpleNamespace) -> "Report | None":
+    if given.report is None:
+        return None
+    from pixcli.engine.listen_report import Report
+
+    about = {
+        "command": shlex.join(["pixcli", *sys.argv[1:]]),
+        "folder": str(Path.cwd()),
+        "weights": f"{card.path.name}, sha256 {card.sha256}" if card.sha256 else card.path.name,
+        "machine": f"{platform.node()}, {platform.system()} {platform.machine()}",
+        "pixcli": __version__,
+    }
+    return Report(given.report, about)
 
 
 def _command(task: type[Task]) -> Callable[..., int]:

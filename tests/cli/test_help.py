@@ -85,6 +85,7 @@ def test_no_command_shows_help_and_is_wrong_usage(pixcli):
         (["superres", "x", "-o", "y", "--shard", "nonsense"], "--shard"),
         (["superres", "x", "-o", "y", "--in-place"], "--in-place"),
         (["superres", "-o", "y"], "INPUT"),
+        (["superres", "x", "-o", "y", "--report", "photo.jpg"], "--report"),
         (["models", "--task", "nothing"], "nothing"),
         (["eval", "superres"], "DATASET"),
     ],

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from pixcli.engine import Event, Settings, Summary, run
+from pixcli.engine import Event, Listener, Settings, Summary, run
 from pixcli.engine.listen_json import Lines
+from pixcli.engine.listen_report import Report
 from pixcli.engine.listen_terminal import People
 from pixcli.media.kind import kind_of
 from pixcli.plan import Plan, make
@@ -86,6 +87,7 @@ def main() -> int:
     parser.add_argument("--slow", type=float, default=0.0)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--limit-file-size", type=int)
+    parser.add_argument("--report", type=Path)
     given = parser.parse_args()
     if given.limit_file_size:
         import resource
@@ -95,7 +97,9 @@ def main() -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (given.limit_file_size,) * 2)
     task = Invert(lambda samples: time.sleep(given.slow * len(samples)))
     plan = plan_for(map(Path, given.inputs), given.out)
-    listeners = [People(), *([Lines()] if given.json else [])]
+    listeners: list[Listener] = [People(), *([Lines()] if given.json else [])]
+    if given.report:
+        listeners.append(Report(given.report, {}))
     with plan.ledger() as ledger:
         return run(task, plan, Settings(workers=2), listeners, ledger, device="cpu").exit_code
 

@@ -1,0 +1,166 @@
+"""The text of a report: what was seen of a run, in the page that lies beside this file as report.html."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from pixcli.plan.job import shown
+
+if TYPE_CHECKING:
+    from pixcli.engine.events import Item
+    from pixcli.engine.listen_report import Seen
+    from pixcli.engine.thumbnails import Pair
+
+TEMPLATE = Path(__file__).with_name("report.html")
+
+
+def page(seen: Seen) -> str:
+    """The whole page. Names and messages are escaped: they may carry anything."""
+    state, words = _state(seen)
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        title=_text(f"pixcli {seen.start.task}".strip()),
+        task=_text(seen.start.task or "run"),
+        state=state,
+        words=_text(words),
+        when=_text(time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seen.began))),
+        figures=_figures(seen),
+        sections="\n".join(filter(None, (_failures(seen), _comparisons(seen), _rest(seen), _run(seen)))),
+    )
+
+
+def _text(value: object) -> str:
+    return escape(shown(str(value)))
+
+
+def _state(seen: Seen) -> tuple[str, str]:
+    s = seen.summary
+    if s is None:
+        now = time.strftime("%H:%M:%S")
+        return ("bad", seen.ended) if seen.ended else ("busy", f"still running when written, at {now}")
+    if s.ended:
+        return "bad", f"stopped: {s.ended}"
+    if s.failed:
+        return "bad", f"{s.failed} failed"
+    return "good", "everything is done" if s.done else "nothing was to be done"
+
+
+def _figures(seen: Seen) -> str:
+    s = seen.summary
+    counts = seen.counts
+    seconds = s.seconds if s else time.time() - seen.began
+    total = s.total if s else seen.start.total
+    cells = [
+        (f"{counts['done']:,}", "done", ""),
+        (f"{counts['skipped']:,}", "skipped", ""),
+        (f"{counts['failed']:,}", "failed", "bad" if counts["failed"] else ""),
+        (f"{total - sum(counts.values()):,}", "left", ""),
+        (duration(seconds), "time", ""),
+    ]
+    if seen.pixels and seconds > 0:
+        cells.append((f"{seen.pixels / seconds / 1e6:.2f}", "megapixels/s", ""))
+    if s and s.peak_memory:
+        cells.append((f"{s.peak_memory / 1e9:.1f} GB", "peak memory", ""))
+    return "".join(f'<div class="figure {c}"><b>{v}</b><span>{n}</span></div>' for v, n, c in cells)
+
+
+def duration(seconds: float) -> str:
+    """12.3 s, 4 min 05 s, 3 h 07 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = int(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min {int(seconds) % 60:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = "".join(f"<th>{_text(h)}</th>" for h in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<div class=table><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _section(name: str, title: str, body: str, note: str = "") -> str:
+    note = f"<p class=note>{_text(note)}</p>" if note else ""
+    return f'<section id="{name}"><h2>{_text(title)}</h2>{note}{body}</section>'
+
+
+def _failures(seen: Seen) -> str:
+    if not seen.failures:
+        return ""
+    count = seen.counts["failed"]
+    more = f"The first {len(seen.failures)} of {count}." if count > len(seen.failures) else ""
+    rows = ((f"<code>{_text(i.input)}</code>", _text(i.text)) for i in seen.failures)
+    return _section("failed", f"{count:,} failed", _table(("file", "what is wrong"), rows), more)
+
+
+def _comparisons(seen: Seen) -> str:
+    if not seen.pairs:
+        return ""
+    done = seen.counts["done"]
+    few = f"{len(seen.pairs)} of {done:,} files, spread over the run." if len(seen.pairs) < done else ""
+    cards = "".join(_card(item, made) for _, (item, made) in sorted(seen.pairs.items()))
+    keys = (
+        "<div class=bar><button type=button id=view aria-pressed=false>Show details at full size</button>"
+        "<span class=note>Drag, or focus one and use the arrow keys.</span></div>"
+    )
+    return _section("pictures", "Before and after", f"{keys}<div class=cards>{cards}</div>", few)
+
+
+def _card(item: Item, made: Pair) -> str:
+    name = _text(Path(item.input).name)
+    width, height = made.size
+    lost = f"<span class=lost>lost: {_text(', '.join(item.lost))}</span>" if item.lost else ""
+    whole = _slider(made.before, made.after, name)
+    detail = ""
+    if made.detail_after:
+        detail = f"<div class=detail hidden>{_slider(made.detail_before, made.detail_after, name)}</div>"
+    return (
+        f"<figure><div class=whole>{whole}</div>{detail}<figcaption>"
+        f'<b title="{_text(item.input)}">{name}</b>'
+        f"<span>{width} × {height} · {duration(item.seconds)}</span>{lost}</figcaption></figure>"
+    )
+
+
+def _slider(before: str, after: str, name: str) -> str:
+    new = f'<img class=new src="{after}" alt="{name} after" decoding=async>'
+    if not before:
+        return f"<div class=pair>{new}</div>"
+    old = f'<img class=old src="{before}" alt="{name} before" decoding=async>'
+    grip = f'<i></i><input type=range min=0 max=100 value=50 step=1 aria-label="{name}: share as it was">'
+    return f"<div class=pair>{new}{old}<em class=l>before</em><em class=r>after</em>{grip}</div>"
+
+
+def _rest(seen: Seen) -> str:
+    parts = []
+    if seen.losses:
+        words = ", ".join(f"{what} in {n:,}" for what, n in seen.lost.most_common())
+        rows = ((f"<code>{_text(i.input)}</code>", _text(", ".join(i.lost))) for i in seen.losses)
+        body = f"<details><summary>The files</summary>{_table(('file', 'lost'), rows)}</details>"
+        parts.append(_section("lost", "What could not be kept", body, words))
+    if seen.skipped:
+        rows = ((_text(why or "up to date"), f"{n:,}") for why, n in seen.skipped.most_common())
+        parts.append(
+            _section("skipped", f"{seen.counts['skipped']:,} skipped", _table(("why", "files"), rows))
+        )
+    if len(seen.slowest) > 1:
+        slow = (item for _, _, item in sorted(seen.slowest, key=lambda s: s[:2], reverse=True))
+        table = _table(
+            ("file", "work", "megapixels"),
+            ((f"<code>{_text(i.input)}</code>", duration(i.seconds), f"{i.pixels / 1e6:.2f}") for i in slow),
+        )
+        parts.append(_section("slow", "What took longest", table))
+    return "\n".join(parts)
+
+
+def _run(seen: Seen) -> str:
+    rows = {"model": seen.start.model, "device": seen.start.device, **seen.about}
+    if seen.summary is not None:
+        rows["exit code"] = str(seen.summary.exit_code)
+    items = "".join(f"<dt>{_text(k)}</dt><dd><code>{_text(v)}</code></dd>" for k, v in rows.items() if v)
+    notes = "".join(f"<li>{_text(n)}</li>" for n in seen.notes)
+    return _section("run", "The run", f"<dl>{items}</dl>" + (f"<ul>{notes}</ul>" if notes else ""))
