@@ -18,14 +18,17 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from pixcli.errors import InputError
-from pixcli.media import MAX_PIXELS, extras, pillow, png, pnm, tiff
+from pixcli.media import MAX_PIXELS, apng, extras, pillow, png, pnm, tiff
 from pixcli.media.colour import usable
 from pixcli.media.kind import HEAD, UNREADABLE, looks_like, peek, sniff
 from pixcli.media.metadata import upright_exif, upright_xmp
 from pixcli.media.picture import Array, Picture, Ride
 
-_ANIMATED = {"GIF", "WEBP", "AVIF", "PNG"}
-_ALL_FRAMES = 10  # times the limit of a still, for all frames of an animation together
+_ANIMATED = {"GIF", "WEBP", "AVIF"}
+# Frames and pages of a few bytes can each fill a screen, so all together may have so many
+_ALL_FRAMES = 4  # times the limit of a still,
+_PIXELS_A_BYTE = 1000  # or pixels for each byte of the file, whichever is more;
+_FRAMES, _BYTES_A_FRAME = 10_000, 500  # so many frames, or one for so many bytes, whichever is more
 
 
 def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -123,7 +126,7 @@ def _decoded(name: str, file: IO[bytes], max_pixels: int, *, all_frames: bool) -
         found = png.parse(data)
         pillow.check_size(found.width, found.height, max_pixels)
         if found.frames > 1:
-            yield from _animated(name, io.BytesIO(data), max_pixels, all_frames, found)
+            yield from _moving_png(data, found, max_pixels)
         else:
             values, alpha = pillow.split(png.pixels(data, found))
             yield _finish(values, alpha, _png_ride(found), found.exif)
@@ -138,7 +141,7 @@ def _decoded(name: str, file: IO[bytes], max_pixels: int, *, all_frames: bool) -
     elif name == "JPEG2000":
         yield _jpeg2000(file, max_pixels)
     else:
-        yield from _animated(name, file, max_pixels, all_frames, None)
+        yield from _animated(name, file, max_pixels, all_frames)
 
 
 def _finish(
@@ -205,12 +208,14 @@ def _tiff(file: IO[bytes], max_pixels: int, all_frames: bool) -> Iterator[Pictur
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     with tifffile.TiffFile(file) as found:
+        _check_frames(len(found.pages), 0, size, max_pixels)  # their offsets are quickly counted
         pages = tiff.pages(found)
+        used = pages[: None if all_frames else 1]
+        _check_frames(len(pages), sum(p.imagewidth * p.imagelength for p in used), size, max_pixels)
         exif = tiff.exif(file)
-        for number, page in enumerate(pages[: None if all_frames else 1]):
-            page = page.aspage()
+        for number, page in enumerate(used):
             pillow.check_size(page.imagewidth, page.imagelength, max_pixels)
-            tiff.check(page, size)
+            tiff.check(page, size, max_pixels)
             values, alpha, lost = tiff.pixels(page)
             xmp = page.tags.valueof(700)
             save = {**tiff.save_hints(page), "lost": lost}
@@ -255,28 +260,57 @@ def _jpeg2000(file: IO[bytes], max_pixels: int) -> Picture:
     return _finish(colour, alpha, {"format": "JPEG2000", "mode": mode, "icc": info.get("icc_profile")}, None)
 
 
-def _animated(
-    name: str, file: IO[bytes], max_pixels: int, all_frames: bool, found: png.Png | None
-) -> Iterator[Picture]:
+def _check_frames(count: int, pixels: int, size: int, max_pixels: int) -> None:
+    """pixels: of all frames or pages together; size: bytes of the file."""
+    most = max(_FRAMES, size // _BYTES_A_FRAME)
+    if count > most:
+        raise InputError(f"more than {most:,} frames or pages in so small a file")
+    most = max(_ALL_FRAMES * max_pixels, _PIXELS_A_BYTE * size)
+    if pixels > most:
+        what = f"{count:,} frames or pages of {pixels:,} pixels together are over the limit of {most:,}"
+        raise InputError(what, "--max-pixels raises it")
+
+
+def _moving_png(data: bytes, found: png.Png, max_pixels: int) -> Iterator[Picture]:
+    animation = apng.parse(data, found)
+    count = len(animation.parts)
+    _check_frames(count, count * found.width * found.height, len(data), max_pixels)
+    for number, (part, values) in enumerate(
+        zip(animation.parts, apng.frames(data, found, animation), strict=True)
+    ):
+        colour, alpha = pillow.split(values)
+        ride = _png_ride(found)
+        ride["save"] |= {"frames": count, "duration": part.ms, "loop": animation.loop}
+        if animation.still:
+            ride["save"]["default_image"] = True
+        yield _finish(colour, alpha, ride, found.exif if number == 0 else None)
+
+
+def _animated(name: str, file: IO[bytes], max_pixels: int, all_frames: bool) -> Iterator[Picture]:
+    size = file.seek(0, io.SEEK_END)
     with pillow.opened(name, file, max_pixels) as im:
+        if name == "GIF":
+            _check_frames(pillow.gif_frames(file), 0, size, max_pixels)
         count = pillow.count(im) if name in _ANIMATED else 1
-        most = _ALL_FRAMES * max_pixels
-        if count * im.width * im.height > most:  # frames of a few bytes can each fill a screen
-            what = f"{count:,} frames of {im.width} × {im.height} are over the limit of {most:,} pixels"
-            raise InputError(what, "--max-pixels raises it")
+        _check_frames(count, count * im.width * im.height, size, max_pixels)
+        seen_through = count > 1 and all_frames and pillow.seen_through(im, count)
+        deep = pillow.avif_bits(file) if name == "AVIF" else 8
         for number in range(count if all_frames else 1):
             if number:
                 im.seek(number)
-            values, alpha, lost = pillow.samples(im)
-            if count > 1 and alpha is not None and name == "WEBP" and alpha.min() == 255:
+            if deep > 8 and count == 1:
+                values, alpha, lost = pillow.deep_avif(file, deep)
+            else:
+                values, alpha, lost = pillow.samples(im)
+                lost += (f"{deep}-bit",) if deep > 8 else ()
+            if count > 1 and all_frames:  # all frames have alpha, or none
+                alpha = pillow.full(values, alpha) if seen_through else None
+            elif count > 1 and alpha is not None and name == "WEBP" and alpha.min() == 255:
                 alpha = None  # animated WebP always comes with alpha
-            ride = pillow.ride_of(im, name, file) if found is None else _png_ride(found)
+            ride = pillow.ride_of(im, name, file)
             save = ride["save"]
             save["lost"] = (*save.get("lost", ()), *lost)
-            if found is not None and found.bits == 16:
-                save["lost"] += ("16-bit",)
             if count > 1:
                 save |= {"frames": count, "duration": im.info.get("duration", 0)}
-                save |= {key: im.info[key] for key in ("loop", "default_image") if key in im.info}
-            exif = im.info.get("exif") if found is None else found.exif
-            yield _finish(values, alpha, ride, exif if number == 0 else None)
+                save |= {key: im.info[key] for key in ("loop",) if key in im.info}
+            yield _finish(values, alpha, ride, im.info.get("exif") if number == 0 else None)

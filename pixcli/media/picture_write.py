@@ -15,12 +15,11 @@ from typing import IO, Any
 import imagecodecs
 import numpy as np
 import tifffile
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from pixcli.atomic import atomic
 from pixcli.errors import InputError, PixcliError
-from pixcli.media import extras, png, pnm, tiff
-from pixcli.media.colour import as_type
+from pixcli.media import apng, extras, png, pnm, tiff
 from pixcli.media.formats import CAN, fitted, known, plan_format
 from pixcli.media.picture import Array, Picture, Ride
 
@@ -70,9 +69,9 @@ def write_frames(
 ) -> tuple[str, ...]:
     """Write all frames or pages to one file, with durations and loop of their rides; otherwise as `write`.
 
-    Pages of a TIFF are written as they come; the frames of an animation are held in memory. Equal neighbours
-    may be merged, their durations added. Raises also InputError for a format of stills, and what `frames`
-    raises.
+    Frames are written as they come, when the first says how many there are (`ride.save["frames"]`). GIF and
+    WebP merge equal neighbours, their durations added. Raises also InputError for a format of stills, and
+    what `frames` raises.
     """
     path = Path(path)
     name = known(format or path.suffix)
@@ -81,7 +80,7 @@ def write_frames(
     with atomic(path) as temp, temp.open("w+b") as file, _faults(name):
         if name == "TIFF":
             return _write_tiff(frames, file, quality, compress)
-        return _write_animation(list(frames), file, name, quality, compress)
+        return _write_animation(frames, file, name, quality, compress)
 
 
 @contextmanager
@@ -219,58 +218,72 @@ def _write_tiff(
 
 
 def _write_animation(
-    frames: list[Picture], file: IO[bytes], name: str, quality: int | None, compress: int
+    frames: Iterable[Picture], file: IO[bytes], name: str, quality: int | None, compress: int
 ) -> tuple[str, ...]:
+    frames = iter(frames)
+    first = next(frames)
+    count = first.ride.save.get("frames", 0)
+    if not count:
+        rest = list(frames)
+        frames, count = iter(rest), 1 + len(rest)
     lost: list[str] = []
-    ready = []
-    for frame in frames:
-        if name == "PNG" and frame.pixels.dtype != np.uint8:
-            lost.append("16-bit" if frame.pixels.dtype == np.uint16 else "float")
-            frame = frame.with_pixels(
-                as_type(frame.pixels, np.uint8),
-                None if frame.alpha is None else as_type(frame.alpha, np.uint8),
-            )
-        frame, said = fitted(frame, name)
-        ready.append(frame)
-        lost += said
-    images = [Image.fromarray(v) for v in _alike(ready)]
-    ride = ready[0].ride
-    options = _options(name, ride, quality)
+    durations: list[float] = []
+    ride = fitted(first, name)[0].ride
+
+    def ready() -> Iterator[Array]:
+        for frame in chain([first], frames):
+            fitting, said = fitted(frame, name)
+            lost.extend(said)
+            durations.append(frame.ride.save.get("duration", 0))
+            yield _alike(fitting, first, lost)
+
+    still = bool(ride.save.get("default_image"))
     if name == "PNG":
-        options |= {
-            "compress_level": compress,
-            "pnginfo": _pnginfo(ride),
-            "default_image": ride.save.get("default_image", False),
-        }
-        options = {key: value for key, value in options.items() if key not in ("xmp", "comment")}
-    elif name == "GIF":
-        lost += chain.from_iterable(map(_gif_losses, images))
-        options["disposal"] = 2 if images[0].mode == "RGBA" else 1
+        timed = ((values, durations[-1]) for values in ready())
+        how: dict[str, Any] = {"loop": ride.save.get("loop", 1), "still": still, "compress": compress}
+        apng.write(timed, file, chunks=_chunks(ride), **how)
+        return tuple(dict.fromkeys(lost))
+    options = _options(name, ride, quality)
+    images = Reel(ready(), count)
+    if name == "GIF":
+        options["disposal"] = 2 if images.mode == "RGBA" else 1
     if "loop" in ride.save or name != "GIF":
         options["loop"] = ride.save.get("loop", 1)
-    durations = [frame.ride.save.get("duration", 0) for frame in ready]
-    if ride.save.get("default_image") and name == "PNG":
-        durations = durations[1:]
-    images[0].save(file, name, save_all=True, append_images=images[1:], duration=durations, **options)
+    images.save(file, name, save_all=True, duration=durations, **options)
+    if name == "GIF":
+        lost += images.gif_losses
     return tuple(dict.fromkeys(lost))
 
 
-def _alike(frames: list[Picture]) -> Iterator[Array]:
-    """All frames as RGB, or all as RGBA where one has alpha."""
-    alpha = any(frame.alpha is not None for frame in frames)
-    for frame in frames:
-        colour = np.repeat(frame.pixels, 3, axis=2) if frame.gray else frame.pixels
-        if not alpha:
-            yield np.ascontiguousarray(colour)
-        else:
-            yield np.dstack(
-                (colour, np.full(colour.shape[:2], 255, np.uint8) if frame.alpha is None else frame.alpha)
-            )
+class Reel(Image.Image):
+    """Frames as Pillow's writers ask for them, one after the other; none is kept."""
+
+    def __init__(self, frames: Iterator[Array], count: int) -> None:
+        super().__init__()
+        self.frames, self.n_frames, self.is_animated = frames, count, True
+        self.at = -1
+        self.gif_losses: list[str] = []
+        self.seek(0)
+
+    def seek(self, frame: int) -> None:
+        if frame <= self.at:
+            return
+        if frame >= self.n_frames:
+            raise EOFError
+        still = Image.fromarray(next(self.frames))
+        self.im, self._mode, self._size = still.im, still.mode, still.size
+        self.at = frame
+        self.gif_losses = list(dict.fromkeys([*self.gif_losses, *_gif_losses(still)]))
+
+    def tell(self) -> int:
+        return max(0, self.at)
 
 
-def _pnginfo(ride: Ride) -> PngImagePlugin.PngInfo:
-    info = PngImagePlugin.PngInfo()
-    for kind, body in _chunks(ride):
-        if kind in (b"tEXt", b"iTXt"):
-            info.add(kind, body)
-    return info
+def _alike(frame: Picture, first: Picture, lost: list[str]) -> Array:
+    """A frame as RGB, or as RGBA where the first has alpha; 16 bits where the first has."""
+    pixels = frame.pixels if frame.pixels.shape[2] == 3 else np.repeat(frame.pixels, 3, axis=2)
+    if first.alpha is None:
+        lost += ["alpha"] * (frame.alpha is not None)
+        return np.ascontiguousarray(pixels)
+    alpha = np.full(pixels.shape[:2], frame.peak, pixels.dtype) if frame.alpha is None else frame.alpha
+    return np.dstack((pixels, alpha))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import IO, Any
 
+import imagecodecs
 import numpy as np
 from PIL import Image
 
 from pixcli.errors import InputError
+from pixcli.media import pnm
 from pixcli.media.colour import ink_to_srgb, lab_to_srgb
 from pixcli.media.metadata import dpi_of, has_resolution
 from pixcli.media.picture import Array
@@ -17,6 +20,7 @@ from pixcli.media.picture import Array
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _STRIP_BYTES = 1 << 20
+_MOST_SCANS = 100  # encoders make about ten
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
@@ -49,11 +53,81 @@ def opened(name: str, file: IO[bytes], max_pixels: int) -> Any:
     file.seek(0)
     im = Image.OPEN[name][0](file, "")
     check_size(im.width, im.height, max_pixels)
+    if name == "JPEG" and im.info.get("progressive"):
+        at = file.tell()
+        check_scans(file)
+        file.seek(at)
     return im
 
 
 def count(im: Any) -> int:
     return int(getattr(im, "n_frames", 1)) if im.format != "MPO" else 1
+
+
+def gif_frames(file: IO[bytes]) -> int:
+    """How many frames a GIF has: the blocks are walked, for Pillow's own count has no bound in time."""
+    file.seek(0)
+    data = file.read()
+    at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
+    frames = 0
+    while at < len(data) and data[at] in (0x21, 0x2C):
+        if data[at] == 0x2C and at + 10 < len(data):
+            frames += 1
+            local = data[at + 9]
+            at += 11 + (3 << (local & 7) + 1 if local & 0x80 else 0)
+        else:
+            at += 2
+        while at < len(data) and data[at]:
+            at += data[at] + 1
+        at += 1
+    return frames
+
+
+def seen_through(im: Any, count: int) -> bool:
+    """Whether any frame of an animation has alpha; back to the first.
+
+    Decodes them all, so that a damaged one is refused before its first frame is worked on.
+    """
+    found = False
+    for number in range(count):
+        im.seek(number)
+        _, alpha, _ = samples(im)
+        found |= alpha is not None and bool(alpha.min() < 255)
+    im.seek(0)
+    return found
+
+
+def full(values: Array, alpha: Array | None) -> Array:
+    """The alpha, or one that hides nothing."""
+    return np.full(values.shape[:2], 255, np.uint8) if alpha is None else alpha
+
+
+def avif_bits(file: IO[bytes]) -> int:
+    """Bits a sample: 8, 10 or 12, the most of all pictures in the file."""
+    file.seek(0)
+    head, bits = file.read(1 << 16), 8
+    for at in (found.end() for found in re.finditer(b"av1C\x81", head)):
+        if at + 1 < len(head) and head[at + 1] & 0x40:
+            bits = max(bits, 12 if head[at + 1] & 0x20 else 10)
+    return bits
+
+
+def deep_avif(file: IO[bytes], bits: int) -> tuple[Array, Array | None, tuple[str, ...]]:
+    """What `samples` gives, at 16 bits."""
+    file.seek(0)
+    values: Array = imagecodecs.avif_decode(file.read())
+    colour, alpha = split(pnm.scaled(values, (1 << bits) - 1))
+    return colour, alpha, ()
+
+
+def check_scans(file: IO[bytes]) -> None:
+    """Refuses a progressive JPEG whose scans, each of a few bytes, would take minutes. Raises InputError."""
+    file.seek(0)
+    data = file.read()
+    first = data.find(b"\xff\xda")
+    end = data.find(b"\xff\xd9", first)
+    if data.count(b"\xff\xda", first, end if end > 0 else len(data)) > _MOST_SCANS:
+        raise InputError(f"JPEG of more than {_MOST_SCANS} scans")
 
 
 def ride_of(im: Any, name: str, file: IO[bytes]) -> dict[str, Any]:

@@ -21,7 +21,9 @@ _COLOUR_CHUNKS = {b"cHRM", b"gAMA", b"sRGB", b"cICP", b"mDCV", b"cLLI"}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
 _XMP = b"XML:com.adobe.xmp"
-_MOST_TEXT = 16 << 20  # bytes that one compressed text or profile may unpack to
+_MOST_TEXT = 16 << 20  # bytes that one compressed text or profile may unpack to,
+_ALL_TEXT = 64 << 20  # and all of them together
+_MOST_CHUNKS = 1_000_000
 _INCH_M = 0.0254
 # Adam7: first column, first row, column step, row step
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -70,7 +72,7 @@ def parse(data: bytes) -> Png:
             raise InputError("truncated PNG" if length < 1 << 30 else "PNG with a damaged chunk")
         spans.append((kind, at + 8, length))
         at += 12 + length
-        if kind == b"IEND":
+        if kind == b"IEND" or len(spans) > _MOST_CHUNKS:
             break
     if not any(kind == b"IDAT" for kind, _, _ in spans):
         raise InputError("truncated PNG")
@@ -82,6 +84,7 @@ def parse(data: bytes) -> Png:
 
 
 def _read_rest(png: Png, data: bytes) -> None:
+    text = 0
     for kind, at, length in png.spans:
         body = data[at : at + length]
         if kind == b"iCCP":
@@ -98,11 +101,15 @@ def _read_rest(png: Png, data: bytes) -> None:
             png.frames = max(1, int.from_bytes(body[:4]))
         elif kind in _COLOUR_CHUNKS:
             png.kept += ((kind, body),)
-        elif kind in (b"tEXt", b"zTXt", b"iTXt") and not _read_text(png, kind, body):
-            png.lost += ("text",)
+        elif kind in (b"tEXt", b"zTXt", b"iTXt"):
+            read = _read_text(png, kind, body) if text < _ALL_TEXT else None
+            text += read or 0
+            if read is None:
+                png.lost = ("text",)
 
 
-def _read_text(png: Png, kind: bytes, body: bytes) -> bool:
+def _read_text(png: Png, kind: bytes, body: bytes) -> int | None:
+    """Take a text in; its length, or None when it cannot be unpacked."""
     key, _, rest = body.partition(b"\0")
     value: bytes | None = rest
     if kind == b"zTXt":
@@ -111,12 +118,12 @@ def _read_text(png: Png, kind: bytes, body: bytes) -> bool:
         packed, (_, _, tail) = rest[:1] == b"\1", _cut(rest[2:])
         value = _unpack(tail) if packed else tail
     if value is None:
-        return False
+        return None
     if kind == b"iTXt" and key == _XMP:
         png.xmp = value
     else:
         png.text[key.decode("latin-1")] = value.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace")
-    return True
+    return len(value)
 
 
 def _cut(rest: bytes) -> tuple[bytes, bytes, bytes]:

@@ -98,11 +98,16 @@ def _samples(data: bytes, at: int, dtype: str, shape: tuple[int, int, int]) -> A
 
 def _ascii(text: bytes, bits: bool, shape: tuple[int, int, int]) -> Array:
     text = re.sub(rb"#[^\n]*", b"", text)
-    words = re.findall(rb"[01]", text) if bits else text.split()
-    count = shape[0] * shape[1] * shape[2]
-    if len(words) < count or re.search(rb"[^\d\s]", text):
+    if re.search(rb"[^\d\s]" if bits else rb"[^\d\s]|\d{10}", text):
         raise InputError("PNM with damaged samples")
-    return np.array(words[:count], dtype=np.uint64).reshape(shape)
+    count = shape[0] * shape[1] * shape[2]
+    if bits:  # these need no blanks between them
+        values = np.frombuffer(re.sub(rb"\s+", b"", text), np.uint8) - ord("0")
+    else:
+        values = np.fromstring(text.decode("ascii"), np.uint64, sep=" ")
+    if len(values) < count or (bits and values.max(initial=0) > 1):
+        raise InputError("PNM with damaged samples")
+    return values[:count].reshape(shape)
 
 
 def encode(values: Array) -> tuple[bytes, bytes]:

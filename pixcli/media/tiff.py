@@ -22,6 +22,7 @@ for _library in ("PIL", "imagecodecs", "tifffile"):
 
 _WORDS = (270, 271, 272, 305, 306, 315, 33432)  # description, maker, model, software, date, artist, copyright
 _RIDING = (33723, 34377)  # IPTC, Photoshop's resources: carried as they are
+MOST_BYTES_A_PIXEL = 16  # four floats
 _EXIF_IFD, _GPS_IFD = 34665, 34853
 _COMPRESSIONS = {"NONE", "LZW", "PACKBITS", "ADOBE_DEFLATE", "DEFLATE", "ZSTD", "LZMA", "JPEG"}
 _PREDICTABLE = {"LZW", "ADOBE_DEFLATE", "DEFLATE", "ZSTD"}
@@ -30,15 +31,17 @@ _PREDICTABLE = {"LZW", "ADOBE_DEFLATE", "DEFLATE", "ZSTD"}
 def pages(tiff: Any) -> list[Any]:
     """The pages that are pictures of their own: no thumbnails, no reduced copies, no masks."""
     first, *rest = list(tiff.pages)
-    return [first, *(p for p in rest if not int(p.subfiletype) & 0b101)]
+    return [first.aspage(), *(p.aspage() for p in rest if not int(p.subfiletype) & 0b101)]
 
 
-def check(page: Any, size: int) -> None:
-    """Refuses what would be decoded wrongly. Raises InputError."""
+def check(page: Any, size: int, max_pixels: int) -> None:
+    """Refuses what would be decoded wrongly, or into too much. Raises InputError."""
     if page.imagedepth > 1 or not page.imagewidth or not page.imagelength or not page.dataoffsets:
         raise InputError("TIFF without a picture")
     if page.samplesperpixel > 16:
         raise InputError(f"TIFF of {page.samplesperpixel} samples a pixel")
+    if page.nbytes > MOST_BYTES_A_PIXEL * max_pixels:
+        raise InputError(f"{page.nbytes:,} bytes of samples are over the limit", "--max-pixels raises it")
     spans = zip(page.dataoffsets, page.databytecounts, strict=False)
     if len(page.dataoffsets) != len(page.databytecounts) or any(at + n > size for at, n in spans):
         raise InputError("truncated TIFF")
