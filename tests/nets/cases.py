@@ -36,7 +36,9 @@ CASES = {
     "vdsr": Case({"depth": 6, "features": 16}, grows=Fraction(2), scale=2, reach=5),
     "edsr": Case({"scale": 4, "blocks": 2, "features": 16}, grows=Fraction(4), reach=8),
     "srresnet": Case({"scale": 2, "blocks": 2, "features": 16}, grows=Fraction(2), reach=12),
-    "restore-unet": Case({"maps": 1, "channels": [8, 8, 8], "blocks": [1, 1, 1]}, channels=4, multiple=8),
+    "restore-unet": Case(
+        {"maps": 1, "channels": [8, 8, 8], "blocks": [1, 1, 1]}, channels=4, multiple=8, reach=51
+    ),
     "illumination-unet": Case({"channels": [8, 8, 8, 8]}, multiple=16),
     "pan": Case({"scale": 4, "blocks": 1, "features": 16}, grows=Fraction(4), reach=6),
     "dncnn": Case({"depth": 4, "features": 16}, channels=1, out=1, reach=4),
@@ -81,6 +83,7 @@ PARAMETERS = [
     ("edsr", {"scale": 3} | FULL, 43_680_003),
     ("edsr", {"scale": 4} | FULL, 43_089_923),
     ("srresnet", {}, 1_549_462),
+    ("restore-unet", {"maps": 1}, 1_711_872),
     ("pan", {"scale": 2}, 261_403),
     ("pan", {"scale": 3}, 261_403),
     ("pan", {"scale": 4}, 272_419),
