@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -37,6 +38,11 @@ class Door:
         if task not in TASKS:
             raise UsageError(f"there is no task {task!r}", f"there are: {', '.join(TASKS)}")
         self.task = TASKS[task](**options)
+        for key, example in self.task.needs.items():
+            if self.task.values[key] is None:
+                raise UsageError(
+                    f"{task} needs {key}", f"for instance: pixcli.load({task!r}, {key}={example!r})"
+                )
         self.card = find(model or self.task.default, task)
         self.device = attach(self.task, load_model(self.card), Settings(device=device, precision=precision))
 
@@ -66,6 +72,7 @@ class Door:
             picture = media.read(image)
         except PixcliError as fault:
             raise InputError(f"{image}: {fault.what}", fault.hint) from fault
+        picture = replace(picture, name=Path(image).name)
         beside = {"exif": picture.ride.exif, "dpi": picture.ride.dpi, "xmp": picture.ride.xmp}
         return _to_pil(self._make(picture), {k: v for k, v in beside.items() if v is not None})
 

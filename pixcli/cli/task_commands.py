@@ -40,6 +40,7 @@ def perform(task_type: type[Task], typed: dict[str, Any]) -> int:
     given = SimpleNamespace(**typed)
     shard = _shard(given.shard)
     _check_streams(task.name, given)
+    _check_needs(task)
 
     from pixcli.models import find
 
@@ -74,6 +75,13 @@ def _check_streams(name: str, given: SimpleNamespace) -> None:
         raise UsageError("no picture comes on stdin", "pipe one in, or name a file")
 
 
+def _check_needs(task: Task) -> None:
+    for key, example in task.needs.items():
+        if task.values[key] is None:
+            line = shlex.join(["pixcli", *sys.argv[1:], f"--{key}", example])
+            raise UsageError(f"{task.name} needs to know its --{key}", f"type: {line}")
+
+
 def _shard(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
@@ -88,6 +96,7 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
     from pixcli.media.kind import kind_of, words_of
 
     matter = {k: card.settings.get(k) if v is None else v for k, v in task.values.items()}
+    matter |= task.beside()
     matter |= {
         k: getattr(given, k) for k in ("format", "quality", "codec", "crf", "preset", "pix_fmt", "strict")
     }
@@ -193,10 +202,11 @@ def _command(task: type[Task]) -> Callable[..., int]:
 def help_of(task: type[Task]) -> str:
     """The task's own words, what goes in and comes out, and examples."""
     first = task.example or f"pixcli {task.name} photos/ -o out/"
+    needs = "".join(f" --{key} {example}" for key, example in task.needs.items())
     more = (
-        f"pixcli {task.name} photo.jpg -o photo_{task.name}.png",
-        f"pixcli {task.name} film.mp4 -o film_{task.name}.mp4",
-        f"pixcli {task.name} photos/ -o out/ --report out.html",
+        f"pixcli {task.name} photo.jpg -o photo_{task.name}.png{needs}",
+        f"pixcli {task.name} film.mp4 -o film_{task.name}.mp4{needs}",
+        f"pixcli {task.name} photos/ -o out/{needs} --report out.html",
     )
     examples = "\n".join(f"  {line}" for line in (first, *more))
     return f"{inspect.cleandoc(task.__doc__ or '')}\n\n{INPUTS}\n\n\b\nExamples:\n{examples}\n"

@@ -27,6 +27,8 @@ def own_parameters(task: type[Task]) -> list[Parameter]:
             metavar = "|".join(option.choices) or METAVARS.get(option.type, "TEXT")
             if option.min is not None and option.max is not None:
                 metavar = f"{option.min:g}…{option.max:g}"
+            if option.auto:
+                metavar = f"auto|{metavar}"
             info = typer.Option(
                 flag,
                 metavar=metavar,

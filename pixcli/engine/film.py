@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -58,7 +59,7 @@ def carry_film(task: Task, work: Work, plan: Plan, settings: Settings, stop: Sto
     with FilmReader(job.input, max_pixels=settings.max_pixels) as reader:
         width, height = task.check(reader.width, reader.height)
         cost = cost_of(task, reader.width, reader.height)
-        loads = (Load(f, cost, partial(task.prepare, f.picture)) for f in reader)
+        loads = (Load(f, cost, partial(task.prepare, replace(f.picture, name=job.relative))) for f in reader)
 
         writer = FilmWriter(
             job.output,
@@ -95,7 +96,7 @@ def carry_animation(task: Task, work: Work, plan: Plan, settings: Settings, stop
     job = work.job
     cost = cost_of(task, *size_of(job))
     pages = frames(job.input, max_pixels=settings.max_pixels)
-    loads = (Load(page, cost, partial(task.prepare, page)) for page in pages)
+    loads = (Load(page, cost, partial(task.prepare, replace(page, name=job.relative))) for page in pages)
     lost: dict[str, None] = {}
     work.pixels = 0
     faults: list[Exception] = []  # of the frames, which the writer would take for its encoder's

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -78,7 +78,7 @@ def load(job: Job, settings: Settings) -> Picture:
         picture = read(job.input, max_pixels=settings.max_pixels)
         if picture.ride.save.get("frames", 1) > 1:
             raise Several
-        return picture
+        return replace(picture, name=job.relative)
     data = sys.stdin.buffer.read(MOST_ON_STDIN + 1)
     if not data:
         raise InputError("nothing came on stdin")

@@ -43,11 +43,13 @@ class Picture:
 
     pixels: (H, W, C), C = 1 or 3, uint8, uint16 or float32 (floats are 0..1 for what is display-referred).
     alpha: (H, W), the same type, straight (not premultiplied), or None.
+    name: of its file, as it lies below the folder that was given ("tree/a.png"); "" when there is none.
     """
 
     pixels: Array
     alpha: Array | None = None
     ride: Ride = field(default_factory=Ride)
+    name: str = ""
 
     @property
     def height(self) -> int:

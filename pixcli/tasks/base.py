@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Option:
-    """One option: `--name` on the command line, a keyword in Python. type: int, float, str or bool."""
+    """One option: `--name` on the command line, a keyword in Python. type: int, float, str or bool.
+
+    auto: "auto" may be said too, and means None.
+    """
 
     default: Any
     help: str
@@ -34,10 +37,11 @@ class Option:
     min: float | None = None
     max: float | None = None
     choices: tuple[str, ...] = ()
+    auto: bool = False
 
     def check(self, name: str, value: Any) -> Any:
         """The value in this option's type. Raises UsageError when it does not fit."""
-        if value is None:
+        if value is None or (self.auto and value == "auto"):
             return None
         try:
             value = self.type(value)
@@ -75,14 +79,17 @@ class Result:
 class Task:
     """A command. Subclasses say `name`, `default` (a card's name) and, as class attributes, their Options.
 
+    needs: the options without which no picture can be done, and for each a value for the line to type.
+
     The engine calls `attach` once, then for each picture `prepare` (on a decoding thread), `infer` (with one
     or several samples, on the thread that owns the network), for films `follow` (in order), and `finish` (on
     an encoding thread).
     """
 
     name: ClassVar[str]
-    default: ClassVar[str]
+    default: str
     example: ClassVar[str] = ""
+    needs: ClassVar[dict[str, str]] = {}
 
     def __init__(self, **given: Any) -> None:
         options = self.options()
@@ -105,6 +112,10 @@ class Task:
         for c in reversed(cls.__mro__):
             found |= {k: v for k, v in vars(c).items() if isinstance(v, Option)}
         return found
+
+    def beside(self) -> dict[str, Any]:
+        """What the results depend on beside input, options and weights: a change makes them stale."""
+        return {}
 
     def attach(self, model: Model, run: MakeRunner) -> None:
         """Take the network: options that the user left open get the card's calibrated settings."""
