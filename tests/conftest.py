@@ -20,11 +20,24 @@ ENVIRONMENT |= {"COLUMNS": "100", "PYTHONPATH": str(Path(package.__file__).paren
 ENVIRONMENT |= {"XDG_CONFIG_HOME": os.devnull}  # no settings of whoever runs the tests
 Run = Callable[..., subprocess.CompletedProcess[Any]]
 
+SMALL = {"channels": [8, 8, 8], "blocks": [1, 1, 1]}
 # A network for each task, small enough to be made for a test; a new task gets its line here.
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "superres": ("subpixel", {"channels": 8, "blocks": 1, "scales": [2, 3, 4]}),
     "colorize": ("lite-colour", {"channels": 8, "bins": 0}),
+    "denoise": ("restore-unet", SMALL | {"maps": 1}),
+    "deblur": ("restore-unet", SMALL),
+    "derain": ("restore-unet", SMALL),
+    "inpaint": ("restore-unet", SMALL | {"maps": 1}),
+    "enhance-dark": ("illumination-unet", {"channels": [8, 8, 8, 8]}),
 }
+# Options without which a task does nothing, for the tests over all tasks.
+NEEDED: dict[str, dict[str, str]] = {"inpaint": {"mask": "alpha"}}
+
+
+def needed(task: str) -> list[str]:
+    """The same as words of a command line."""
+    return [word for key, value in NEEDED.get(task, {}).items() for word in (f"--{key}", value)]
 
 
 @pytest.fixture

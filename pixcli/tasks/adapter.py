@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
-
-from pixcli.errors import WeightsError
 
 
 class Adapter(nn.Module):
@@ -42,15 +38,3 @@ class Adapter(nn.Module):
         elif given == 1:
             answer = answer.mean(1, keepdim=True)
         return answer if self.strength == 1 else torch.lerp(own, answer, self.strength)
-
-
-def channels_of(run: Callable[[Tensor], Tensor], side: int, numbers: tuple[int, ...], name: str) -> int:
-    """How many channels a network takes: the first of these numbers that it accepts. Raises WeightsError."""
-    for number in numbers:
-        try:
-            run(torch.zeros(1, number, side, side))
-        except (RuntimeError, IndexError, ValueError):  # as layers refuse what does not fit
-            continue
-        return number
-    wanted = ", ".join(map(str, sorted(numbers)))
-    raise WeightsError(f"{name}: its network takes none of {wanted} channels, as this task gives")

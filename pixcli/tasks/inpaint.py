@@ -45,8 +45,8 @@ class Inpaint(SameSize):
     """Fill what a mask marks from what is round it: scratches, letters, stains, people.
 
     White in a mask (a picture of the same size) is filled; outside of it, grown and feathered as asked, every
-    pixel stays bit for bit. In a folder of masks each picture's own has its name and place. With alpha, what is
-    not opaque is filled and becomes opaque; a colour wants quotes: --mask '#FF00FF'.
+    pixel stays bit for bit. In a folder of masks each picture's own has its name and place. With alpha, what
+    is not opaque is filled and becomes opaque; a colour wants quotes: --mask '#FF00FF'.
 
     The network takes the picture, black in the hole, and the hole as ones. Holes deeper than it sees are
     filled from coarse to fine.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from pixcli.errors import WeightsError
 from pixcli.tasks.base import Option, PictureTask, Result, Sample
 
 if TYPE_CHECKING:
@@ -24,18 +25,19 @@ class SameSize(PictureTask):
     strength = Option(
         1.0, "1: as the network says; 0: the picture as it was; between: a mixture.", float, min=0, max=1
     )
-    accepts: ClassVar[tuple[int, ...]] = (3, 1)  # channels of its networks, the most wanted first
+    accepts: ClassVar[tuple[int, ...]] = (3, 1)  # numbers of channels that its networks may take
 
     def attach(self, model: Model, run: MakeRunner) -> None:
-        from pixcli.tasks.adapter import Adapter, channels_of
+        from pixcli.tasks.adapter import Adapter
 
         super().attach(model, run)
-        footprint = model.card.footprint
-        side = max(footprint.multiple, 32 // footprint.multiple * footprint.multiple)
-        self.takes = channels_of(self.runner, side, self.accepts, model.card.name)
-        maps = self.maps()
-        net = Adapter(model.net, 3 if self.takes >= 3 else 1, maps, self.level(), self.mixed())
-        self.runner = run(net, footprint)
+        colours = getattr(model.net, "channels", 3)  # networks say what they take where that is not 3, 0
+        self.takes = colours + getattr(model.net, "maps", 0)
+        if self.takes not in self.accepts:
+            wanted = ", ".join(map(str, sorted(self.accepts)))
+            raise WeightsError(f"{model.card.name}: takes {self.takes} channels, not {wanted} as this task")
+        net = Adapter(model.net, colours, self.maps(), self.level(), self.mixed())
+        self.runner = run(net, model.card.footprint)
 
     def maps(self) -> int:
         """How many maps the samples have after the colours."""

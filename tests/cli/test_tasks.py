@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from pixcli.tasks import TASKS
+from tests.conftest import needed
 
 each_task = pytest.mark.parametrize("task", TASKS)
 
@@ -42,7 +43,7 @@ def photos(tmp_path: Path) -> Path:
 @each_task
 def test_a_folder_with_one_bad_file(pixcli, tiny, photos, tmp_path, task):
     (photos / "bad.png").write_bytes((photos / "a.png").read_bytes()[:90])
-    done = pixcli(task, "photos", "-o", "out", "--model", tiny[task])
+    done = pixcli(task, "photos", "-o", "out", "--model", tiny[task], *needed(task))
     assert done.returncode == 1
     assert done.stdout == ""
     assert files(tmp_path / "out") == ["a.png", "b.jpg", "sub/c.png"]
@@ -54,7 +55,7 @@ def test_a_folder_with_one_bad_file(pixcli, tiny, photos, tmp_path, task):
 
 @each_task
 def test_a_rerun_does_nothing_and_does_not_import_torch(pixcli, tiny, photos, tmp_path, task):
-    args = (task, "photos", "-o", "out", "--model", tiny[task])
+    args = (task, "photos", "-o", "out", "--model", tiny[task], *needed(task))
     assert pixcli(*args).returncode == 0
     before = {p: (tmp_path / "out" / p).stat().st_mtime_ns for p in files(tmp_path / "out")}
     code = f"import sys, pixcli.cli.app as app\nsys.argv = {['pixcli', *map(str, args)]!r}\n"
@@ -76,7 +77,7 @@ def test_a_rerun_does_nothing_and_does_not_import_torch(pixcli, tiny, photos, tm
 
 @each_task
 def test_dry_run_prints_the_plan_and_touches_nothing(pixcli, tiny, photos, tmp_path, task):
-    args = (task, "photos", "-o", "out", "--model", tiny[task], "--dry-run")
+    args = (task, "photos", "-o", "out", "--model", tiny[task], *needed(task), "--dry-run")
     done = pixcli(*args)
     assert (done.returncode, done.stderr) == (0, "")
     assert "a.png" in done.stdout
@@ -89,7 +90,7 @@ def test_dry_run_prints_the_plan_and_touches_nothing(pixcli, tiny, photos, tmp_p
 @each_task
 def test_json_is_one_event_a_line_with_counts_that_add_up(pixcli, tiny, photos, task):
     (photos / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    done = pixcli(task, "photos", "-o", "out", "--model", tiny[task], "--json", "--quiet")
+    done = pixcli(task, "photos", "-o", "out", "--model", tiny[task], *needed(task), "--json", "--quiet")
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [e["event"] for e in events] == ["start", *["item"] * 4, "summary"]
     last = events[-1]
@@ -104,7 +105,7 @@ def test_json_is_one_event_a_line_with_counts_that_add_up(pixcli, tiny, photos, 
 @each_task
 def test_a_picture_through_stdin_and_stdout(pixcli, tiny, tmp_path, task):
     given = picture(tmp_path / "a.png").read_bytes()
-    done = pixcli(task, "-", "-o", "-", "--model", tiny[task], "--format", "png", stdin=given)
+    done = pixcli(task, "-", "-o", "-", "--model", tiny[task], *needed(task), "--format", "png", stdin=given)
     assert done.returncode == 0, done.stderr
     with Image.open(io.BytesIO(done.stdout)) as made:
         assert made.format == "PNG"
@@ -114,7 +115,7 @@ def test_a_picture_through_stdin_and_stdout(pixcli, tiny, tmp_path, task):
 @each_task
 def test_one_file_to_one_file(pixcli, tiny, tmp_path, task):
     picture(tmp_path / "a.jpg")
-    done = pixcli(task, "a.jpg", "-o", "new/b.png", "--model", tiny[task])
+    done = pixcli(task, "a.jpg", "-o", "new/b.png", "--model", tiny[task], *needed(task))
     assert done.returncode == 0, done.stderr
     assert files(tmp_path / "new") == ["b.png"]
 

@@ -9,6 +9,7 @@ from PIL import Image, ImageCms
 import pixcli
 from pixcli.errors import InputError, UsageError, WeightsError
 from pixcli.tasks import TASKS
+from tests.conftest import NEEDED
 
 RNG = np.random.default_rng(0)
 
@@ -25,7 +26,7 @@ def colour(tiny):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_takes_every_kind(tiny, tmp_path, task):
-    net = pixcli.load(task, model=str(tiny[task]), device="cpu")
+    net = pixcli.load(task, model=str(tiny[task]), device="cpu", **NEEDED.get(task, {}))
     array = RNG.integers(0, 256, (12, 16, 3), dtype=np.uint8)
     image = Image.fromarray(array)
     image.save(tmp_path / "a.png")

@@ -17,6 +17,7 @@ from PIL import Image
 
 from pixcli.cli.task_commands import help_of
 from pixcli.tasks import TASKS
+from tests.conftest import needed
 
 
 def photo(path: Path, side: int, seed: int = 0) -> None:
@@ -29,6 +30,8 @@ def photo(path: Path, side: int, seed: int = 0) -> None:
 def test_the_examples_of_the_help_run(here, tiny, tmp_path, task):
     lines = [line for line in help_of(TASKS[task]).splitlines() if line.startswith("  pixcli ")]
     assert len(lines) >= 2
+    for mask in ("a", "photo", "film"):
+        photo(tmp_path / f"masks/{mask}.png", 16)
     for line in lines:
         words = shlex.split(line)[1:]
         assert words[0] == task
@@ -51,7 +54,7 @@ def test_a_film_keeps_its_frames(here, tiny, tmp_path, task):
             film.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         film.mux(stream.encode())
     args = ("--codec", "libx264", "--crf", "18", "--preset", "ultrafast", "--pix-fmt", "yuv420p")
-    done = here(task, "in.mp4", "-o", "out.mp4", "--model", tiny[task], *args)
+    done = here(task, "in.mp4", "-o", "out.mp4", "--model", tiny[task], *needed(task), *args)
     assert done.returncode == 0, done.stderr
     with av.open(str(tmp_path / "out.mp4")) as film:
         made = [frame.time for frame in film.decode(video=0)]

@@ -14,11 +14,12 @@ import pixcli
 from pixcli.errors import UsageError
 from pixcli.models import catalogue
 from pixcli.tasks import TASKS, PictureTask
+from tests.conftest import NEEDED
 
 
 @pytest.fixture(scope="module", params=[n for n, t in TASKS.items() if issubclass(t, PictureTask)])
 def task(request):
-    return pixcli.load(request.param, device="cpu", precision="fp32")
+    return pixcli.load(request.param, device="cpu", precision="fp32", **NEEDED.get(request.param, {}))
 
 
 @pytest.mark.parametrize("name", TASKS)
