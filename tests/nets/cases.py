@@ -83,7 +83,6 @@ PARAMETERS = [
     ("edsr", {"scale": 3} | FULL, 43_680_003),
     ("edsr", {"scale": 4} | FULL, 43_089_923),
     ("srresnet", {}, 1_549_462),
-    ("restore-unet", {"maps": 1}, 1_711_872),
     ("pan", {"scale": 2}, 261_403),
     ("pan", {"scale": 3}, 261_403),
     ("pan", {"scale": 4}, 272_419),
