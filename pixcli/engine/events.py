@@ -59,7 +59,8 @@ class Event:
     """What happened; the fields that belong to a kind are set.
 
     start: `task`, `model`, `device`, `total`. item: `item`. progress: `done` of `total` (0: unknown) frames
-    of `input`, or, when `input` is empty, a sign of life. note: `text`. summary: `summary`.
+    of `input`, or, when `input` is empty, a sign of life with the inputs under way, `busy`. note: `text`.
+    summary: `summary`.
     """
 
     kind: Literal["start", "item", "progress", "note", "summary"]
@@ -70,6 +71,7 @@ class Event:
     text: str = ""
     done: int = 0
     total: int = 0
+    busy: tuple[str, ...] = ()
     item: Item | None = None
     summary: Summary | None = None
 

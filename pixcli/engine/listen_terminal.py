@@ -9,23 +9,27 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from pixcli.engine.events import Event, Item, Summary
+from pixcli.engine.words import duration, pace
 from pixcli.plan.job import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 MINUTE_S = 60.0
+WIDE = 60  # columns from which on there is room for the rate
+END = "\x1b[0m"
 ROWS = 20  # failures that are repeated in the closing table
 
 
 class People:
     """A listener that writes to `stream` (stderr).
 
-    debug adds tracebacks; quiet leaves problems alone. terminal: None asks the stream.
+    debug adds tracebacks; quiet leaves problems alone. terminal: None asks the stream. clock: seconds.
     """
 
     def __init__(
@@ -35,16 +39,18 @@ class People:
         debug: bool = False,
         stream: TextIO | None = None,
         terminal: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stream = stream or sys.stderr
-        self.quiet, self.debug = quiet, debug
+        self.quiet, self.debug, self.clock = quiet, debug, clock
         able = self.stream.isatty() and os.environ.get("TERM") != "dumb"
         self.terminal = able if terminal is None else terminal
-        self.bar: Any = None
-        self.film: Any = None
-        self.total = self.seen = 0
+        self.bar: Any = None  # of the run
+        self.now: Any = None  # of what is under way, on the line below
+        self.total = self.seen = self.skipped = self.failed = 0
         self.failures: list[Item] = []
-        self.said = time.monotonic()
+        self.began = self.said = clock()
+        self.at, self.at_began = "", 0.0  # the input on that line
         self.lock = threading.Lock()  # notes come from the network's thread
 
     def __call__(self, event: Event) -> None:
@@ -65,18 +71,24 @@ class People:
             self._summary(event.summary)
 
     def _start(self, event: Event) -> None:
-        self.total, self.said = event.total, time.monotonic()
+        self.total, self.began = event.total, self.clock()
+        self.said = self.began
         if self.quiet:
             return
         if event.model:  # else nothing is to be done, and the summary says so
             self._line(f"{event.task} with {event.model} on {event.device}")
         if self.terminal:
-            self.bar = _bar(event.total, event.task, "file", self.stream)
+            self.bar = _bar(self.stream, event.total)
+            self.now = _bar(self.stream, None)
+            self._draw()
 
     def _item(self, item: Item) -> None:
         self.seen += 1
-        if self.film is not None:
-            self.film = self.film.close()
+        self.skipped += item.status == "skipped"
+        self.failed += item.status == "failed"
+        if self.now is not None and item.input == self.at:
+            self.at = ""
+            self._under_way("")
         if item.status == "failed":
             if len(self.failures) < ROWS:
                 self.failures.append(item)
@@ -85,30 +97,66 @@ class People:
                 self._write(item.trace.rstrip().encode("ascii", "backslashreplace").decode())
         elif item.lost:
             self._line(f"{item.input}: lost: {', '.join(item.lost)}", "yellow")
-        if self.bar is not None:
-            self.bar.update()
+        self._draw(item.status != "skipped")
         self._minute("")
 
     def _progress(self, event: Event) -> None:
-        if self.bar is not None and event.input:
-            if self.film is None:
-                self.film = _bar(event.total, shown(Path(event.input).name)[-30:], "frame", self.stream)
-            self.film.n = event.done
-            self.film.refresh()
-        elif self.bar is not None:
-            self.bar.refresh()
         of = f" of {event.total}" if event.total else ""
-        self._minute(f", {event.input}: frame {event.done}{of}" if event.input else "")
+        at = f", {event.input}: frame {event.done}{of}" if event.input else ""
+        if self.bar is not None and event.input:
+            if self.at != event.input:
+                self.at, self.at_began = event.input, self.clock()
+            words = [f"frame {event.done}{'/' * bool(event.total)}{event.total or ''}"]
+            after = pace(event.done, event.total, self.clock() - self.at_began, "frames")
+            words += after if self._width() >= WIDE else after[1:]
+            self.now.n, self.now.total = event.done, event.total or None
+            self._under_way(_name(event.input, self._width() // 3), ", ".join(words))
+        elif self.bar is not None and event.busy:
+            self.at, self.now.total = event.busy[0], None
+            more = f" and {len(event.busy) - 1} more" if len(event.busy) > 1 else ""
+            self._under_way(_name(event.busy[0], self._width() - 4 - len(more)) + more)
+        self._draw()
+        self._minute(at)
+
+    def _width(self) -> int:
+        return self.bar.format_dict["ncols"] or 80
+
+    def _draw(self, force: bool = True) -> None:
+        """The run's bar as things stand; without `force` only when the last one is a moment old."""
+        if self.bar is None:
+            return
+        wide = self._width() >= WIDE
+        words = [f"{self.seen}/{self.total}"]
+        if self.failed:
+            colour = "" if os.environ.get("NO_COLOR") else "\x1b[31m"
+            words.append(f"{colour}{self.failed} failed{colour and END}")
+        done = self.seen - self.skipped
+        after = pace(done, self.total - self.skipped, self.clock() - self.began, "files")
+        words += after if wide else after[1:]
+        percent = f"{100 * self.seen // self.total if self.total else 100:3}%"
+        self.bar.bar_format = f"{percent} {{bar}} {', '.join(words)}"
+        self.bar.n = self.seen
+        if force or self.bar.last_print_t + self.bar.mininterval < time.time():
+            self.bar.refresh()
+            self.bar.last_print_t = time.time()
+
+    def _under_way(self, left: str, right: str = "") -> None:
+        left, right = (text.replace("{", "{{").replace("}", "}}") for text in (left, right))
+        self.now.bar_format = f"  {left} {{bar}} {right}" if right and self.now.total else f"  {left} {right}"
+        self.now.refresh()
 
     def _minute(self, at: str) -> None:
-        if not self.terminal and not self.quiet and time.monotonic() - self.said >= MINUTE_S:
-            self._line(f"{self.seen} of {self.total}{at}")
+        if not self.terminal and not self.quiet and self.clock() - self.said >= MINUTE_S:
+            failed = f", {self.failed} failed" if self.failed else ""
+            done = self.seen - self.skipped
+            words = pace(done, self.total - self.skipped, self.clock() - self.began, "files")
+            self._line(", ".join([f"{self.seen} of {self.total}{failed}", *words]) + at)
 
     def _summary(self, summary: Summary) -> None:
-        for bar in (self.film, self.bar):
+        for bar in (self.now, self.bar):
             if bar is not None:
                 bar.close()
-        self.film = self.bar = None
+        self.now = self.bar = None
         if self.quiet:
             if summary.ended:
                 self._line(f"stopped: {summary.ended}", "red")
@@ -126,7 +174,8 @@ class People:
         ended = f"; stopped: {summary.ended}" if summary.ended else ""
         good = summary.exit_code == 0
         self._line(
-            f"{', '.join(parts)} in {summary.seconds:.1f} s{speed}{ended}", "green" if good else "bold red"
+            f"{', '.join(parts)} in {duration(summary.seconds)}{speed}{ended}",
+            "green" if good else "bold red",
         )
 
     def _table(self, failed: int) -> None:
@@ -143,7 +192,7 @@ class People:
         self._console().print(table)
 
     def _line(self, text: str, style: str = "") -> None:
-        self.said = time.monotonic()
+        self.said = self.clock()
         self._write(f"pixcli: {shown(text)}", style)
 
     def _write(self, text: str, style: str = "") -> None:
@@ -162,7 +211,14 @@ class People:
         return Console(file=self.stream, force_terminal=self.terminal, highlight=False)
 
 
-def _bar(total: int, what: str, unit: str, stream: TextIO) -> Any:
+def _name(path: str, width: int) -> str:
+    """The name of a file, its end kept where it is too long."""
+    name = shown(Path(path).name)
+    return name if len(name) <= width else "…" + name[-max(1, width - 1) :]
+
+
+def _bar(stream: TextIO, total: int | None) -> Any:
+    """A line that tqdm keeps in its place and width; what stands on it is set by `bar_format`."""
     from tqdm import tqdm
 
-    return tqdm(total=total or None, desc=what, unit=unit, file=stream, dynamic_ncols=True, leave=False)
+    return tqdm(total=total or None, file=stream, dynamic_ncols=True, leave=False, bar_format=" ")

@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from pixcli.engine.words import duration
 from pixcli.plan.job import shown
 
 if TYPE_CHECKING:
@@ -66,16 +67,6 @@ def _figures(seen: Seen) -> str:
     if s and s.peak_memory:
         cells.append((f"{s.peak_memory / 1e9:.1f} GB", "peak memory", ""))
     return "".join(f'<div class="figure {c}"><b>{v}</b><span>{n}</span></div>' for v, n, c in cells)
-
-
-def duration(seconds: float) -> str:
-    """12.3 s, 4 min 05 s, 3 h 07 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = int(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min {int(seconds) % 60:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -76,6 +76,7 @@ class _Run:
         self.ended = ""
         self.stopping = False  # and has been told so
         outputs = (job.output for job in plan.todo if job.output != STREAM)
+        self.busy: dict[int, str] = {}  # pictures between decoding and the end, by the id of their work
         self.folders = {Path(os.path.realpath(path)).parent for path in outputs}
         self.later: list[Work] = []  # films and animations: frames in order, one file at a time
 
@@ -208,7 +209,11 @@ class _Run:
             if self.stop.signal and not self.stopping:
                 self.stopping = True
                 self.tell(Event("note", text="stopping after what is under way; once more stops at once"))
-            self.tell(Event("progress"))
+            self.tell(Event("progress", busy=(*self.busy.copy().values(),)))
+            return
+        self.busy.pop(id(outcome.tag), None)
+        if outcome.error is None and outcome.value is not None:
+            self.done(outcome.tag, outcome.value, outcome.seconds)
         elif isinstance(outcome.error, Several):
             self.later.append(outcome.tag)
         elif isinstance(outcome.error, Taken):
@@ -216,8 +221,6 @@ class _Run:
         elif outcome.error is not None:
             made = outcome.value.outputs if outcome.value is not None else ()
             self.failed(outcome.tag, outcome.error, outcome.seconds, made)
-        elif outcome.value is not None:
-            self.done(outcome.tag, outcome.value, outcome.seconds)
 
     def _source(self) -> Iterator[Load[Work]]:
         for job in self.plan.todo:
@@ -230,6 +233,7 @@ class _Run:
 
     def _prepare(self, work: Work) -> Sample:
         self.claim(work)
+        self.busy[id(work)] = str(work.job.input)
         picture = load(work.job, self.settings)
         work.pixels = picture.width * picture.height
         self.task.check(picture.width, picture.height)
