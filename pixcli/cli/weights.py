@@ -55,6 +55,7 @@ CONVERT = """Convert a published checkpoint of a network that pixcli has, withou
 Examples:
   pixcli weights convert PANx4_DF2K.pth -o pan-x4.safetensors
   pixcli weights convert srcnn.pth -o srcnn.safetensors --scale 3
+  pixcli weights convert model.ckpt.index -o dark.safetensors
 """
 
 Name = Annotated[
@@ -118,7 +119,9 @@ def verify(
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A .pth, .pt, .ckpt or .safetensors file.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="A .pth, .pt, .ckpt, .h5, .safetensors or .index file.")
+    ],
     out: Annotated[
         Path,
         typer.Option("--out", "-o", metavar="OUT.safetensors", help="What to write; a card comes beside it."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pixcli.errors import WeightsError
 from pixcli.models.blank import blank
+from pixcli.models.bundle import read_bundle
 from pixcli.models.card import Card
 from pixcli.models.check import fit, read_safetensors, same_shapes
 from pixcli.models.layouts import LAYOUTS, Layout
@@ -24,7 +25,8 @@ def read_published(path: Path, scale: int | None = None) -> tuple[Card, dict[str
 
     Where the tensors do not tell the scale, it is the one given, else the x2, x3 or x4 of the file's name.
     """
-    published = read_safetensors(path)[0] if path.suffix == ".safetensors" else read_pickle(path)
+    readers = {".safetensors": lambda p: read_safetensors(p)[0], ".index": read_bundle}
+    published = readers.get(path.suffix, read_pickle)(path)
     marked = [found for found in LAYOUTS if found.mark in published]
     if not marked:
         titles = dict.fromkeys(found.title for found in LAYOUTS)
@@ -33,9 +35,7 @@ def read_published(path: Path, scale: int | None = None) -> tuple[Card, dict[str
     for layout in marked:
         if not re.search(layout.stem, path.stem, re.IGNORECASE):
             continue
-        tensors = {
-            _renamed(k, layout): v.float() for k, v in published.items() if not re.match(layout.drop, k)
-        }
+        tensors = dict(_ours(k, v, layout) for k, v in published.items() if not re.match(layout.drop, k))
         try:
             card, net = _variant(Card(path.stem, layout.task, layout.network, path), layout, tensors, scale)
         except WeightsError as fault:
@@ -45,10 +45,17 @@ def read_published(path: Path, scale: int | None = None) -> tuple[Card, dict[str
     raise faults[0]
 
 
-def _renamed(key: str, layout: Layout) -> str:
+def _ours(key: str, value: Tensor, layout: Layout) -> tuple[str, Tensor]:
+    """Our name of a tensor, and the tensor as torch has it."""
     for pattern, name in layout.rename:
-        key = re.sub(pattern, name, key)
-    return key
+        if found := re.fullmatch(pattern, key):
+            key = found.expand(name)
+            break
+    if layout.tensorflow and value.ndim == 4:
+        value = value.permute(3, 2, 0, 1)
+    if layout.depth_to_space and key.startswith(f"{layout.depth_to_space}."):
+        value = value.reshape(-1, 3, *value.shape[1:]).transpose(0, 1).flatten(0, 1)
+    return key, value.float().contiguous()
 
 
 def convert(source: Path, target: Path, scale: int | None = None) -> Card:

@@ -11,8 +11,10 @@ class Layout:
     """One way that published files are laid out.
 
     mark: a key that is in them. variants: arguments of the network, one of which must fit exactly. drop: a
-    pattern of keys that are of no use. rename: (pattern, replacement) of keys that are not our own names.
-    stem: a pattern that the file's name must contain, where one layout serves two networks.
+    pattern of keys that are of no use. rename: (pattern, replacement) of keys that are not our own names; the
+    first that fits the whole key holds. stem: a pattern that the file's name must contain, where one layout
+    serves two networks. tensorflow: kernels are (height, width, in, out). depth_to_space: our name of a layer
+    before TensorFlow's depth_to_space, whose channels are in the order (row, column, colour).
     """
 
     title: str
@@ -23,8 +25,15 @@ class Layout:
     drop: str = r"(?!)"
     rename: tuple[tuple[str, str], ...] = ()
     stem: str = ""
+    tensorflow: bool = False
+    depth_to_space: str = ""
     licence: str = ""
 
+
+OPTIMISER = r".*/Adam(_1)?$|beta\d_power$"  # what Adam keeps of each tensor
+# layers of MobileNet-v2's blocks: the number in DeblurGAN-v2's, the name in torchvision's
+FIRST_BLOCK = {"0": "0.0", "1": "0.1", "3": "1", "4": "2"}
+BLOCK = {"0": "0.0", "1": "0.1", "3": "1.0", "4": "1.1", "6": "2", "7": "3"}
 
 LAYOUTS = (
     Layout(
@@ -116,5 +125,49 @@ LAYOUTS = (
         variants=({"denoise": False},),
         drop=r"denoise_net\.",
         licence="none stated",
+    ),
+    Layout(
+        "See-in-the-Dark (Chen et al. 2018)",
+        *("enhance-dark", "see-in-the-dark", "g_conv10/weights"),
+        variants=tuple({"sensor": s} for s in ("bayer", "xtrans", "rgb")),
+        drop=OPTIMISER,
+        rename=(
+            *((rf"Variable{f'_{i}' if i else ''}", f"up{i + 6}.weight") for i in range(4)),
+            (r"g_(\w+)/weights", r"\1.weight"),
+            (r"g_(\w+)/biases", r"\1.bias"),
+        ),
+        tensorflow=True,
+        depth_to_space="conv10",
+        licence="MIT",
+    ),
+    Layout(
+        "SRN (Tao et al. 2018)",
+        *("deblur", "srn", "g_net/dec1_0/weights"),
+        variants=tuple({"channels": c, "lstm": lstm} for c in (3, 1) for lstm in (False, True)),
+        drop=OPTIMISER,
+        rename=(
+            (r"g_net/(\w+)/weights", r"\1.weight"),
+            (r"g_net/(\w+)/biases", r"\1.bias"),
+            (r"g_net/(\w+)/(\w+)/weights", r"\1.\2.weight"),
+            (r"g_net/(\w+)/(\w+)/biases", r"\1.\2.bias"),
+        ),
+        tensorflow=True,
+        licence="none stated",
+    ),
+    Layout(
+        "DeepDeblur (Nah et al. 2017)",
+        *("deblur", "nah2017", "body_models.0.body.0.weight"),
+        licence="MIT",
+    ),
+    Layout(
+        "DeblurGAN-v2 (Kupyn et al. 2019), MobileNet",
+        *("deblur", "deblurgan-v2", "fpn.lateral4.weight"),
+        # the backbone's parts under their second names, those that never run, statistics that are not used
+        drop=r"fpn\.enc|fpn\.features\.1[678]\.|.*\.(running_mean|running_var|num_batches_tracked)$",
+        rename=(
+            *((rf"(fpn\.features\.1\.conv)\.{a}\.(\w+)", rf"\1.{b}.\2") for a, b in FIRST_BLOCK.items()),
+            *((rf"(fpn\.features\.\d+\.conv)\.{a}\.(\w+)", rf"\1.{b}.\2") for a, b in BLOCK.items()),
+        ),
+        licence="BSD-2-Clause",
     ),
 )

@@ -17,8 +17,8 @@ from pixcli.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-SUFFIXES = (".pth", ".pt", ".ckpt")
-WRAPPERS = ("params_ema", "params", "state_dict", "model")  # where trainers put the state dict
+SUFFIXES = (".pth", ".pt", ".ckpt", ".h5")  # .h5: DeblurGAN-v2 named its pickles so
+WRAPPERS = ("params_ema", "params", "state_dict", "model", "G")  # where trainers put the state dict
 HINT = "only plain tensors are read, never programs"
 
 

@@ -77,10 +77,10 @@ def deconvolve(by: Tensor, x: Tensor, beta: Tensor, sum_channels: bool = False) 
 
 
 def as_filter(k: Tensor, size: int) -> Tensor:
-    """The middle `size` × `size` of a kernel that is centred on (0, 0): nothing negative, of sum 1."""
+    """The middle `size` × `size` of a kernel centred on (0, 0): nothing small or negative, of sum 1."""
     r = size // 2
     k = k.roll((r, r), (2, 3))[..., :size, :size]
-    k = F.relu(k - 0.05 * k.amax((2, 3), keepdim=True))
+    k = k * (k > 0.05 * k.amax((2, 3), keepdim=True).clamp(min=0))
     centre = torch.zeros_like(k[:1, :1])
     centre[..., r, r] = 1e-6  # where nothing is left: no blur
     k = k + centre

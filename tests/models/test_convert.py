@@ -15,6 +15,7 @@ from pixcli.models import find, load
 from pixcli.models.convert import convert, read_published
 from pixcli.models.save import footprint_of
 from pixcli.nets import build
+from tests.models import bundles
 
 PUBLISHED = [  # folder, file, task, outputs in io.npz ({} is the input's number), arguments
     *(("superres-pan", f"PANx{s}_DF2K.pth", "superres", f"out{{}}_x{s}", {"scale": s}) for s in (2, 3, 4)),
@@ -105,3 +106,106 @@ def test_files_of_other_networks_are_refused(tmp_path: Path) -> None:
     torch.save(build("pan", {"blocks": 2}).state_dict(), tmp_path / "pan_x4.pth")
     with pytest.raises(WeightsError, match="looks like PAN"):
         find(str(tmp_path / "pan_x4.pth"), "superres")
+
+
+def as_tensorflow(name: str, t: torch.Tensor) -> np.ndarray:
+    """Kernels (out, in, h, w) are (h, w, in, out); what goes to depth_to_space has its colours last."""
+    if name.startswith("conv10."):
+        t = t.unflatten(0, (3, -1)).transpose(0, 1).flatten(0, 1)
+    return (t.permute(2, 3, 1, 0) if t.ndim == 4 else t).contiguous().numpy()
+
+
+def see_in_the_dark(folder: Path, sensor: str) -> tuple[Path, dict[str, torch.Tensor], dict[str, np.ndarray]]:
+    """A checkpoint as the authors' code leaves it: its index, our tensors, theirs."""
+    torch.manual_seed(0)
+    ours = build("see-in-the-dark", {"sensor": sensor, "features": 32}).state_dict()
+    theirs = {"beta1_power": np.float32(0.9)[None], "step": np.int32([4])}
+    for name, t in ours.items():
+        layer, kind = name.split(".")
+        if layer.startswith("up"):
+            key = "Variable" + ("" if layer == "up6" else f"_{int(layer[2:]) - 6}")
+        else:
+            key = f"g_{layer}/{'weights' if kind == 'weight' else 'biases'}"
+        theirs[key] = theirs[f"{key}/Adam_1"] = as_tensorflow(name, t)
+    bundles.write(folder / "model.ckpt.index", theirs)
+    return folder / "model.ckpt.index", ours, theirs
+
+
+def test_see_in_the_dark_of_tensorflow(tmp_path: Path) -> None:
+    index, ours, theirs = see_in_the_dark(tmp_path, "bayer")
+    card = convert(index, tmp_path / "sid.safetensors")
+    assert (card.task, card.network, card.arguments) == (
+        "enhance-dark",
+        "see-in-the-dark",
+        {"sensor": "bayer"},
+    )
+    assert (card.parameters, card.footprint.scale, card.space) == (7_760_268, 2, "raw-bayer")
+    net = load(find(str(card.path), "enhance-dark")).net
+    for name, t in net.state_dict().items():
+        assert torch.equal(t, ours[name])
+    # a layer and depth_to_space as TensorFlow computes them
+    x = np.random.default_rng(0).random((5, 4, 32), np.float32)
+    y = (x @ theirs["g_conv10/weights"][0, 0] + theirs["g_conv10/biases"]).reshape(5, 4, 2, 2, 3)
+    y = y.transpose(0, 2, 1, 3, 4).reshape(10, 8, 3).transpose(2, 0, 1)
+    with torch.inference_mode():
+        out = torch.pixel_shuffle(net.conv10(torch.from_numpy(x.transpose(2, 0, 1))[None]), 2)[0]
+    assert np.abs(out.numpy() - y).max() < 1e-5
+
+
+def test_srn_of_tensorflow(tmp_path: Path) -> None:
+    ours = build("srn", {"lstm": True}).state_dict()
+    ends = {"weight": "weights", "bias": "biases"}
+    theirs = {}
+    for name, t in ours.items():
+        scope, _, kind = name.rpartition(".")
+        theirs[f"g_net/{scope.replace('.', '/')}/{ends[kind]}"] = as_tensorflow(name, t)
+    bundles.write(tmp_path / "deblur.model-523000.index", theirs, cut=5)
+    card, tensors = read_published(tmp_path / "deblur.model-523000.index")
+    assert (card.network, card.arguments) == ("srn", {"channels": 3, "lstm": True})
+    assert tensors.keys() == ours.keys()
+    assert all(torch.equal(tensors[name], t) for name, t in ours.items())
+
+
+@pytest.mark.parametrize("spoil", ["cut", "magic", "compressed", "far", "data", "alone"])
+def test_a_broken_tensorflow_checkpoint_is_one_clear_line(spoil: str, tmp_path: Path) -> None:
+    index = tmp_path / "model.index"
+    bundles.write(index, {"g_conv10/weights": np.zeros((1, 1, 32, 12), np.float32)}, cut=1)
+    table, data = index.read_bytes(), tmp_path / "model.data-00000-of-00001"
+    if spoil == "cut":
+        index.write_bytes(table[:20])
+    elif spoil == "magic":
+        index.write_bytes(table[:-1] + b"x")
+    elif spoil == "compressed":
+        end = table.index(bytes(5) + bundles.block([]))
+        index.write_bytes(table[:end] + b"\1" + table[end + 1 :])
+    elif spoil == "far":
+        index.write_bytes(table[:-48] + bundles.varint(1 << 60) * 4 + table[-12:])
+    elif spoil == "data":
+        data.write_bytes(data.read_bytes()[:-4])
+    else:
+        data.unlink()
+    with pytest.raises(WeightsError, match="model"):
+        read_published(index)
+
+
+def test_deblurgan_has_its_backbone_renamed_and_what_never_runs_dropped(tmp_path: Path) -> None:
+    ours = build("deblurgan-v2").state_dict()
+    names = {
+        **{f".features.1.conv.{b}.": f".features.1.conv.{a}." for a, b in (("3", "1"), ("4", "2"))},
+        **{f".features.1.conv.0.{i}.": f".features.1.conv.{i}." for i in (0, 1)},
+    }
+    for block in range(2, 16):
+        at = f".features.{block}.conv."
+        names |= {f"{at}{b}.": f"{at}{a}." for a, b in (("6", "2"), ("7", "3"))}
+        names |= {f"{at}{j}.{i}.": f"{at}{3 * j + i}." for j in (0, 1) for i in (0, 1)}
+    theirs = {}
+    for key, t in ours.items():
+        start = next((start for start in names if start in key), "")
+        theirs["module." + (key.replace(start, names[start]) if start else key)] = t
+    for extra in ("fpn.enc0.0.0.weight", "fpn.features.17.conv.0.weight", "smooth.1.running_mean"):
+        theirs[f"module.{extra}"] = torch.zeros(1)
+    torch.save({"model": theirs}, tmp_path / "fpn_mobilenet.h5")
+    card, tensors = read_published(tmp_path / "fpn_mobilenet.h5")
+    assert (card.network, card.footprint.multiple) == ("deblurgan-v2", 32)
+    assert tensors.keys() == ours.keys()
+    assert all(torch.equal(tensors[key], t) for key, t in ours.items())
