@@ -197,6 +197,59 @@ def shared(
     pix_fmt: Annotated[
         str | None, Option("--pix-fmt", metavar="NAME", help="yuv420p, yuv420p10le, …", rich_help_panel=FILMS)
     ] = None,
+    start: Annotated[
+        str | None,
+        Option(
+            "--start",
+            metavar="TIME",
+            help="Begin there: seconds or hh:mm:ss.ms; sound and subtitles are cut along.",
+            rich_help_panel=FILMS,
+        ),
+    ] = None,
+    end: Annotated[
+        str | None,
+        Option(
+            "--end", metavar="TIME", help="End before there, in the film's own time.", rich_help_panel=FILMS
+        ),
+    ] = None,
+    every: Annotated[
+        int,
+        Option(
+            "--every",
+            metavar="N",
+            min=1,
+            help="Do each Nth frame only; those stay at their times.",
+            rich_help_panel=FILMS,
+        ),
+    ] = 1,
+    frames: Annotated[
+        bool,
+        Option(
+            "--frames",
+            help="Write films as folders of numbered pictures, PNG or what --format says.",
+            rich_help_panel=FILMS,
+        ),
+    ] = False,
+    fps: Annotated[
+        str,
+        Option(
+            "--fps",
+            metavar="N",
+            help="Pictures a second of a film made from a folder of pictures: 24, 23.976, 30000/1001.",
+            rich_help_panel=FILMS,
+        ),
+    ] = "25",
+    segment: Annotated[
+        int | None,
+        Option(
+            "--segment",
+            metavar="FRAMES",
+            min=1,
+            help="Long films are done and kept in parts of so many frames, for a rerun to go on from; "
+            "found by itself.",
+            rich_help_panel=FILMS,
+        ),
+    ] = None,
     model: Model = None,
     device: Device = "auto",
     precision: Precision = "auto",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pixcli import __version__
 from pixcli.cli import options
+from pixcli.cli.film_options import film_matter, film_settings
 from pixcli.cli.manual import RUN
 from pixcli.cli.panels import alone
 from pixcli.cli.task_options import given_options, own_parameters, parameters_of, with_parameters
@@ -100,6 +101,7 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
     matter |= {
         k: getattr(given, k) for k in ("format", "quality", "codec", "crf", "preset", "pix_fmt", "strict")
     }
+    matter |= film_matter(given)
     return plan.make(
         given.inputs or [],
         given.out,
@@ -107,6 +109,7 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
         kind_of=kind_of,
         words_of=words_of,
         suffix_of=_suffix_of,
+        as_frames=given.frames,
         options=matter,
         weights=card.sha256 or _digest(card),
         model=given.model or task.default,
@@ -150,8 +153,8 @@ def _run(task: Task, card: "Card", plan: "Plan", given: SimpleNamespace) -> int:
     from pixcli.engine.listen_terminal import People
 
     names = "device precision tile batch workers format quality codec crf preset pix_fmt"
-    names += " fail_fast max_failures strict max_pixels debug"
-    settings = Settings(**{name: getattr(given, name) for name in names.split()})
+    names += " segment fail_fast max_failures strict max_pixels debug"
+    settings = Settings(**{name: getattr(given, name) for name in names.split()}, **film_settings(given))
     listeners: list[Listener] = [
         People(quiet=given.quiet, debug=given.debug),
         *([Lines()] if given.json else []),

@@ -1,41 +1,40 @@
-"""A film or an animation through the belt: every frame, in order, steadied by the task."""
+"""A film through the belt: into another film, whole or in segments, or into a folder of pictures.
+
+A film of one segment goes straight from reader to writer. A longer one is written segment by segment and
+joined without being encoded again, so that a run that is killed goes on with the first segment that is
+missing.
+"""
 
 from __future__ import annotations
 
+import re
+import shutil
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pixcli.engine.belt import Belt, Load
+from pixcli.engine.belt import Load
+from pixcli.engine.in_order import Recall, Tell, in_order
 from pixcli.engine.interrupts import Stop
-from pixcli.engine.pictures import Saved, Work, refuse_losses, size_of, target_of, written
-from pixcli.engine.room import cost_of, room_for
+from pixcli.engine.pictures import Saved, Work, refuse_losses
+from pixcli.engine.room import cost_of
+from pixcli.engine.segments import Segments, frames_in_one
 from pixcli.engine.settings import Settings
-from pixcli.errors import InputError, PixcliError
-from pixcli.media import frames, write, write_frames
-from pixcli.media.formats import CAN
+from pixcli.errors import InputError, OutputError
+from pixcli.media import write
+from pixcli.plan.naming import frame_name
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pixcli.media.picture import Picture
-    from pixcli.plan import Plan
+    from pixcli.media.film import FilmSource, FilmWriter, Frame
+    from pixcli.plan import Job, Plan
     from pixcli.tasks import Result, Sample, Task
 
-T = TypeVar("T")
-Tell = Callable[[int, int], None]
 PROGRESS_S = 0.2
-
-
-class Stopped(PixcliError):
-    """The run was stopped in the middle of a film."""
-
-    def __init__(self) -> None:
-        super().__init__("stopped")
 
 
 class Damaged(InputError):
@@ -47,120 +46,194 @@ class Damaged(InputError):
 
 
 def carry_film(task: Task, work: Work, plan: Plan, settings: Settings, stop: Stop, tell: Tell) -> Saved:
-    """Do a film. tell(frames done, frames in all or 0) is called now and then.
+    """Do a film, or a sequence of pictures that makes one.
 
-    Raises Stopped, Damaged, and what reader, task and writer raise; but for Damaged the output is then as it
-    was.
+    tell(frames done, frames in all or 0) is called now and then. Raises Stopped, Damaged, and what reader,
+    task and writer raise; but for Damaged the output is then as it was.
     """
-    from pixcli.media import FilmReader, FilmWriter  # the film library is of no use to stills
-
-    job = work.job
-    lost: dict[str, None] = {}
-    with FilmReader(job.input, max_pixels=settings.max_pixels) as reader:
-        width, height = task.check(reader.width, reader.height)
-        cost = cost_of(task, reader.width, reader.height)
-        loads = (Load(f, cost, partial(task.prepare, replace(f.picture, name=job.relative))) for f in reader)
-
-        writer = FilmWriter(
-            job.output,
-            reader,
-            width=width,
-            height=height,
-            codec=settings.codec,
-            crf=settings.crf,
-            preset=settings.preset,
-            pix_fmt=settings.pix_fmt,
-        )
-        said = time.monotonic()
-        with writer, closing(_through(task, loads, settings, stop)) as results:
-            for frame, result in results:
-                writer.write(result.pictures[""], frame)
-                lost.update(dict.fromkeys(result.lost))
-                work.pixels += reader.width * reader.height
-                if time.monotonic() - said > PROGRESS_S:
-                    said = time.monotonic()
-                    tell(writer.frames_written, reader.frame_count_hint)
-            refuse_losses((*lost, *writer.lost), settings)
-        lost.update(dict.fromkeys(writer.lost))
-        if settings.strict and lost:  # tags that the container dropped without a word
-            job.output.unlink()
-            refuse_losses(lost, settings)
-        saved = Saved((job.output,), tuple(lost))
+    reader = _open(work.job, settings)
+    with closing(reader):
+        film = _Film(task, work, plan, settings, stop, tell, reader)
+        saved = film.carry()
         if faults := reader.faults():
             raise Damaged("; ".join(faults), saved)
         return saved
 
 
-def carry_animation(task: Task, work: Work, plan: Plan, settings: Settings, stop: Stop, tell: Tell) -> Saved:
-    """Do an animation or a TIFF of several pages, as `carry_film`; a format of stills gets the first."""
-    job = work.job
-    cost = cost_of(task, *size_of(job))
-    pages = frames(job.input, max_pixels=settings.max_pixels)
-    loads = (Load(page, cost, partial(task.prepare, replace(page, name=job.relative))) for page in pages)
-    lost: dict[str, None] = {}
-    work.pixels = 0
-    faults: list[Exception] = []  # of the frames, which the writer would take for its encoder's
+def _open(job: Job, settings: Settings) -> FilmSource:
+    if job.kind == "sequence":
+        from pixcli.media.film_sequence import SequenceReader
 
-    def pictures(results: Iterable[tuple[Picture, Result]]) -> Iterator[Picture]:
+        return SequenceReader(job.members, settings.fps, max_pixels=settings.max_pixels)
+    from pixcli.media.film import FilmReader, Part  # the film library is of no use to stills
+
+    part = Part(settings.start, settings.end, settings.every)
+    return FilmReader(job.input, part=part, max_pixels=settings.max_pixels)
+
+
+class _Film:
+    def __init__(
+        self,
+        task: Task,
+        work: Work,
+        plan: Plan,
+        settings: Settings,
+        stop: Stop,
+        tell: Tell,
+        reader: FilmSource,
+    ) -> None:
+        self.task, self.work, self.plan, self.settings = task, work, plan, settings
+        self.stop, self.tell, self.reader = stop, tell, reader
+        self.job = work.job
+        self.size = task.check(reader.width, reader.height)
+        self.pixels = reader.width * reader.height
+        self.lost: dict[str, None] = {}  # an ordered set
+        self.through, self.told = 0, time.monotonic()
+
+    def carry(self) -> Saved:
+        if self.settings.frames and self.job.kind == "film":
+            return self.resumably(self.to_pictures)
+        length = frames_in_one(self.task, self.settings, self.pixels + self.size[0] * self.size[1])
+        if self.plan.home is None or self.reader.frame_count_hint <= length:
+            return self.whole()
+        return self.resumably(self.in_segments)
+
+    # One film, in one go
+
+    def whole(self) -> Saved:
+        self.lose(self.other_container())
+        results = self.results()
+        with self.writer(self.job.output, judge=self.judge) as out, closing(results):
+            self.write(out, results)
+        self.lose(out.lost)
+        return Saved((self.job.output,), tuple(self.lost))
+
+    def write(self, out: FilmWriter, results: Iterable[tuple[Frame, Result]]) -> None:
+        for frame, result in results:
+            out.write(result.pictures[""], frame)
+            self.lose(result.lost)
+            self.count()
+
+    # The same in segments
+
+    def resumably(self, way: Any) -> Saved:
+        length = frames_in_one(self.task, self.settings, self.pixels + self.size[0] * self.size[1])
+        segments = Segments(self.plan, self.job, length)
+        self.through = len(segments.done) * length
+        self.reader.skip(self.through)
+        self.lose((*self.other_container(), *segments.lost))
         try:
-            for number, (page, result) in enumerate(results, 1):
-                lost.update(dict.fromkeys(result.lost))
-                work.pixels += page.width * page.height
-                tell(number, page.ride.save.get("frames", 0))
-                yield result.pictures[""]
-        except Exception as e:
-            faults.append(e)
+            saved: Saved = way(segments)
+        except InputError:
+            segments.remove()
             raise
+        segments.remove()
+        return saved
 
-    with closing(_through(task, loads, settings, stop)) as results:
-        try:
-            made = pictures(results)
-            first = next(made)
-            target = target_of(job, first, plan, settings)
-            how = target.how(settings)
-            if CAN[target.format].frames:
-                make = partial(write_frames, chain([first], made), **how)
-            else:
-                make = partial(write, first, **how)
-            gone = written(make, target.path, target.said, settings)
-        except Exception:
-            if faults:
-                raise faults[0] from None
-            raise
-    return Saved((target.path,), tuple(dict.fromkeys((*lost, *target.said, *gone))))
+    def in_segments(self, segments: Segments) -> Saved:
+        from pixcli.media.film import join
+
+        suffix = self.job.output.suffix
+        recall = Recall(segments.memory(), segments.frames)
+        results = self.results(recall)
+        with closing(results):
+            while (first := next(results, None)) is not None:
+                path = segments.film(len(segments.done)).with_suffix(suffix)
+                with self.writer(path, alone=True) as out:
+                    self.write(out, chain([first], islice(results, segments.frames - 1)))
+                self.lose(out.lost)
+                refuse_losses(self.lost, self.settings)
+                segments.add(out.frames_written, self.lost, recall.next())
+        parts = [segments.film(n).with_suffix(suffix) for n in range(len(segments.done))]
+        self.lose(join(parts, self.job.output, self.reader, self.judge))
+        return Saved((self.job.output,), tuple(self.lost))
+
+    # A folder of numbered pictures
+
+    def to_pictures(self, segments: Segments) -> Saved:
+        form = self.job.output.suffix[1:]
+
+        def save(tag: tuple[int, Frame], result: Result) -> tuple[str, ...]:
+            path = segments.pictures / frame_name(tag[0], form)
+            quality, compress = self.settings.quality, self.settings.compress
+            return (*result.lost, *write(result.pictures[""], path, quality=quality, compress=compress))
+
+        recall = Recall(segments.memory(), segments.frames)
+        loads = (
+            Load((n, f), self.cost, self.preparing(f)) for n, f in enumerate(self.reader, self.through + 1)
+        )
+        results = in_order(self.task, loads, self.settings, self.stop, recall, save)
+        with closing(results):
+            while (first := next(results, None)) is not None:
+                frames = 0
+                for _, lost in chain([first], islice(results, segments.frames - 1)):
+                    frames += 1
+                    self.lose(lost)
+                    self.count()
+                refuse_losses(self.lost, self.settings)
+                segments.add(frames, self.lost, recall.next())
+        place = self.job.output.parent
+        put_in_place(segments.pictures, place)
+        made = (place / frame_name(n + 1, form) for n in range(self.reader.frames_read))
+        return Saved(tuple(made), tuple(self.lost), place)
+
+    # What all of them need
+
+    @property
+    def cost(self) -> int:
+        return cost_of(self.task, self.reader.width, self.reader.height)
+
+    def results(self, recall: Recall | None = None) -> Generator[tuple[Frame, Result]]:
+        cost = self.cost
+        loads = (Load(f, cost, self.preparing(f)) for f in self.reader)
+        return in_order(self.task, loads, self.settings, self.stop, recall)
+
+    def preparing(self, frame: Frame) -> Callable[[], Sample]:
+        """A sequence's pictures have names of their own."""
+        picture = frame.picture
+        return partial(self.task.prepare, replace(picture, name=picture.name or self.job.relative))
+
+    def writer(self, path: Path, **more: Any) -> FilmWriter:
+        from pixcli.media.film import FilmWriter
+
+        s, (width, height) = self.settings, self.size
+        encoder = {"codec": s.codec, "crf": s.crf, "preset": s.preset, "pix_fmt": s.pix_fmt}
+        return FilmWriter(path, self.reader, width=width, height=height, **encoder, **more)  # type: ignore[arg-type]
+
+    def count(self) -> None:
+        self.through += 1
+        self.work.pixels += self.pixels
+        if time.monotonic() - self.told > PROGRESS_S:
+            self.told = time.monotonic()
+            self.tell(self.through, self.reader.frame_count_hint)
+
+    def lose(self, what: Iterable[str]) -> None:
+        self.lost.update(dict.fromkeys((*what, *self.reader.lost)))
+
+    def judge(self, lost: Iterable[str]) -> None:
+        refuse_losses((*self.lost, *lost), self.settings)
+
+    def other_container(self) -> tuple[str, ...]:
+        """What people are told when nobody asked for another container and their own is only read."""
+        own, made = self.job.input.suffix.lower(), self.job.output.suffix.lower()
+        asked = self.job.named or self.settings.format is not None or self.settings.frames
+        return () if asked or self.job.kind != "film" or own in ("", made) else (f"{own[1:]} container",)
 
 
-def _through(
-    task: Task, loads: Iterator[Load[T]], settings: Settings, stop: Stop
-) -> Generator[tuple[T, Result]]:
-    """The results of frames, in order. A frame that fails ends it: raises what it raised, or Stopped."""
-    memory: Any = None
+def put_in_place(made: Path, place: Path) -> None:
+    """Give a folder of numbered pictures its final name; one of an earlier run gives way.
 
-    def infer(samples: Sequence[Sample]) -> list[Tensor]:
-        nonlocal memory
-        steady = []
-        for sample, answer in zip(samples, task.infer(samples), strict=True):
-            answer, memory = task.follow(memory, sample, answer)
-            steady.append(answer)
-        return steady
-
-    own = Stop(stop)
-    belt: Belt[T, Result] = Belt(
-        loads,
-        infer,
-        lambda tag, answer, sample: task.finish(answer, sample),
-        stop=own,
-        room=room_for(task, settings),
-        ordered=True,
-    )
-    with closing(belt.outcomes()) as outcomes:
-        for outcome in outcomes:
-            if outcome is None:
-                continue
-            if outcome.error is not None:
-                raise outcome.error
-            if outcome.value is None:
-                raise Stopped
-            yield outcome.tag, outcome.value
-    if stop.asked:
-        raise Stopped
+    Raises InputError when there is anything else in that.
+    """
+    aside = made.with_name("before")
+    try:
+        if place.exists():
+            strange = [p.name for p in place.iterdir() if not re.fullmatch(r"\d{6,}\.\w+", p.name)]
+            if strange:
+                raise InputError(f"{place} holds other files as well: {strange[0]}", "give another -o OUT")
+            place.rename(aside)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        made.rename(place)
+    except OSError as e:
+        raise OutputError(f"cannot write {place}: {e.strerror or e}") from e
+    shutil.rmtree(aside, ignore_errors=True)

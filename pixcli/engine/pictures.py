@@ -37,10 +37,16 @@ class Work:
 
 @dataclass(frozen=True)
 class Saved:
-    """What was written, and what it could not keep."""
+    """What was written, and what it could not keep. folder: that holds all of it and nothing else, if any."""
 
     outputs: tuple[Path, ...]
     lost: tuple[str, ...] = ()
+    folder: Path | None = None
+
+    @property
+    def told(self) -> tuple[Path, ...]:
+        """What people are told was written."""
+        return self.outputs if self.folder is None else (self.folder,)
 
 
 class Several(Exception):

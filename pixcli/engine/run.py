@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixcli.atomic import sweep
+from pixcli.engine.animation import carry_animation
 from pixcli.engine.belt import Belt, Load, Outcome
 from pixcli.engine.events import Event, Item, Listener, Status, Summary
 from pixcli.engine.faults import explain, trace_of
-from pixcli.engine.film import Damaged, Stopped, carry_animation, carry_film
+from pixcli.engine.film import Damaged, carry_film
+from pixcli.engine.in_order import Stopped
 from pixcli.engine.interrupts import Stop, interrupts
 from pixcli.engine.pictures import Saved, Several, Work, load, save, size_of
 from pixcli.engine.room import cost_of, room_for
@@ -159,7 +161,7 @@ class _Run:
             self.ledger.done(work.job, saved.outputs, seconds=seconds, pixels=work.pixels, lost=saved.lost)
 
     def done(self, work: Work, saved: Saved, seconds: float) -> None:
-        made = tuple(map(str, saved.outputs))
+        made = tuple(map(str, saved.told))
         self.count(Item("done", str(work.job.input), made, seconds, work.pixels, saved.lost))
 
     def failed(self, work: Work, error: Exception, seconds: float, outputs: tuple[Path, ...] = ()) -> None:
@@ -225,7 +227,7 @@ class _Run:
     def _source(self) -> Iterator[Load[Work]]:
         for job in self.plan.todo:
             work = Work(job)
-            if job.kind == "film":
+            if job.kind != "picture":
                 self.later.append(work)
             else:
                 cost = max(job.size, cost_of(self.task, *size_of(job)))
@@ -252,21 +254,21 @@ class _Run:
 
     def _film(self, work: Work) -> None:
         began = time.perf_counter()
-        carry = carry_film if work.job.kind == "film" else carry_animation
+        carry = carry_animation if work.job.kind == "picture" else carry_film
         made: tuple[Path, ...] = ()
         try:
             self.claim(work)
             saved = carry(
                 self.task, work, self.plan, self.settings, self.stop, partial(self._frames_done, work)
             )
-            made = saved.outputs
+            made = saved.told
             self.note(work, saved, time.perf_counter() - began)
         except Taken:
             self.skipped(work)
         except Stopped:
             pass
         except Damaged as e:
-            self.failed(work, e, time.perf_counter() - began, e.saved.outputs)
+            self.failed(work, e, time.perf_counter() - began, e.saved.told)
         except Exception as e:
             self.failed(work, e, time.perf_counter() - began, made)
         else:

@@ -1,7 +1,8 @@
 """Films: FilmReader gives upright Pictures with exact timestamps, FilmWriter carries all else across."""
 
 from pixcli.media.film_codec import output_suffix
-from pixcli.media.film_read import FilmReader, Frame
-from pixcli.media.film_write import FilmWriter
+from pixcli.media.film_read import WHOLE, FilmReader, Part
+from pixcli.media.film_source import FilmSource, Frame
+from pixcli.media.film_write import FilmWriter, join
 
-__all__ = ["FilmReader", "FilmWriter", "Frame", "output_suffix"]
+__all__ = ["WHOLE", "FilmReader", "FilmSource", "FilmWriter", "Frame", "Part", "join", "output_suffix"]

@@ -8,7 +8,7 @@ from av import Codec, FFmpegError, VideoFormat
 
 from pixcli.errors import UsageError
 from pixcli.media.film_pixels import depth_of, has_alpha
-from pixcli.media.film_read import FilmReader
+from pixcli.media.film_source import FilmSource
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
@@ -58,14 +58,14 @@ def container_of(path: Path) -> str:
         raise UsageError(what, f"use {', '.join(CONTAINERS)}") from None
 
 
-def choose_codec(name: str | None, container: str, reader: FilmReader) -> Codec:
+def choose_codec(name: str | None, container: str, source: FilmSource) -> Codec:
     if name is None:
-        name = FOLLOWS.get(reader.codec, "")
+        name = FOLLOWS.get(source.codec, "")
         if name not in HOLDS[container]:
             name = "libx264"
             if container == "webm":
-                name = "libsvtav1" if reader.bits > 8 and not reader.alpha else "libvpx-vp9"
-            elif container == "mov" and reader.alpha:
+                name = "libsvtav1" if source.bits > 8 and not source.alpha else "libvpx-vp9"
+            elif container == "mov" and source.alpha:
                 name = "prores_ks"
     try:
         codec = Codec(name, "w")
@@ -88,7 +88,7 @@ def settings_of(codec: Codec, crf: int | None, preset: str | None) -> dict[str, 
 
 
 def choose_pixel_format(
-    codec: Codec, reader: FilmReader, width: int, height: int, name: str | None
+    codec: Codec, source: FilmSource, width: int, height: int, name: str | None
 ) -> VideoFormat:
     """The encoder's format nearest to the source's: alpha, then depth, then chroma.
 
@@ -103,9 +103,9 @@ def choose_pixel_format(
         if not _fits(chosen[0] if chosen else VideoFormat(name, width, height), codec, width, height):
             raise UsageError(f"{name} needs even sides, the film has {width}×{height}", "use yuv444p")
         return VideoFormat(name, width, height)
-    source = reader.pixel_format
-    chroma = (2, 2) if source.is_rgb or len(source.components) < 3 else _chroma(source)
-    as_rgb = source.is_rgb and codec.name == "ffv1"  # lossless stays lossless
+    stored = source.pixel_format
+    chroma = (2, 2) if stored.is_rgb or len(stored.components) < 3 else _chroma(stored)
+    as_rgb = stored.is_rgb and codec.name == "ffv1"  # lossless stays lossless
     usable = [f for f in formats if _common(f, as_rgb) and _fits(f, codec, width, height)]
     if not usable:
         return VideoFormat("yuv420p", width, height)
@@ -113,9 +113,9 @@ def choose_pixel_format(
     def distance(f: VideoFormat) -> tuple[bool, int, int, int]:
         depth = depth_of(f)
         return (
-            has_alpha(f) != reader.alpha,
-            max(0, reader.bits - depth),
-            max(0, depth - reader.bits),
+            has_alpha(f) != source.alpha,
+            max(0, source.bits - depth),
+            max(0, depth - source.bits),
             # too little chroma is worse than too much
             sum(4 * (have > want) + abs(have - want) for have, want in zip(_chroma(f), chroma, strict=True)),
         )

@@ -21,29 +21,25 @@ from av.video.reformatter import VideoReformatter
 from pixcli.errors import InputError
 from pixcli.media import MAX_PIXELS
 from pixcli.media.film_pixels import Colours, Turn, colours_of, depth_of, has_alpha, to_picture
-from pixcli.media.picture import Picture
+from pixcli.media.film_source import Frame
 
 # no playlists, no image sequences, no devices: nothing that opens another file
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,ivf,dv,gif"
+WITHOUT_INDEX = {"mpegts", "mpeg", "flv", "dv", "ivf"}  # where a jump may land anywhere
 FREE_CLOCK = {"mpegts", "mpeg"}  # broadcast streams start at any time of day
 MAX_UNTIMED = 64  # frames held back while none has had a timestamp yet
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One frame of a film: shown from `pts` for `duration`, both in units of `time_base` seconds.
+class Part:
+    """Which frames of a film: those from `start` to before `end`, in seconds, and of these each `every`th."""
 
-    `duration` is 0 when the source does not say. `pts` rises strictly from frame to frame.
-    """
+    start: Fraction = Fraction(0)
+    end: Fraction | None = None
+    every: int = 1
 
-    picture: Picture
-    pts: int
-    time_base: Fraction
-    duration: int
 
-    @property
-    def seconds(self) -> float:
-        return float(self.pts * self.time_base)
+WHOLE = Part()
 
 
 def open_container(path: str | os.PathLike[str]) -> InputContainer:
@@ -74,19 +70,30 @@ class FilmReader:
     frame_count_hint: from the header, often wrong, 0 = unknown.   duration: in seconds, likewise.
     bits: of a stored sample, 8 to 16; pictures are uint8 for 8, and uint16 over the full range above.
     damaged: packets so far that could not be decoded.   concealed: frames that the decoder patched up.
-    origin: what the film's clock reads at its start, in ticks of time_base: 0, but for broadcast streams and
-    negative starts.   interlaced: whether the first frame is.
+    origin: what the film's clock reads at its start, in ticks of time_base: 0, but for broadcast streams,
+    negative starts, and a part, whose clock starts with its first frame.   interlaced: whether the first
+    frame is.
 
-    Raises InputError where there is no film in the file or no frame in the film; OSError.
+    part: which frames to give; duration, frame_rate and frame_count_hint are then the part's.   until: where
+    the part ends on that clock, in seconds; None at the film's end.
+
+    Raises InputError where there is no film in the file or no frame in the film or in the part; OSError.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> None:
-        self.path = path
+    def __init__(
+        self, path: str | os.PathLike[str], *, part: Part = WHOLE, max_pixels: int = MAX_PIXELS
+    ) -> None:
+        self.path, self.part = path, part
         self.damaged = self.concealed = self.frames_read = 0
         self._error = ""
+        self.until: Fraction | None = None
+        self.lost: dict[str, None] = {}
+        self._skipped, self._past_end = 0, False
         self._container = open_container(path)
         try:
             self._open(max_pixels)
+            if part != WHOLE:
+                self._narrow()
         except BaseException:
             self._container.close()
             raise
@@ -114,6 +121,7 @@ class FilmReader:
         self._decoder = self._choose_decoder()
         self._decoder.thread_type = "AUTO"
         self._packets = container.demux()
+        self._end: Fraction | None = None
         self._ends: dict[int, Fraction] = {}  # by stream: when its last packet ends
         self._scaler = VideoReformatter()
 
@@ -175,21 +183,107 @@ class FilmReader:
         self._decoded.close()
         self._container.close()
 
+    def skip(self, count: int) -> None:
+        """Pass over the first `count` frames: they are decoded, which alone is sure to lead to the next one,
+        and counted as read, but not converted.
+        """
+        self._skipped = count
+
     def __iter__(self) -> Iterator[Frame]:
+        for frame, pts, duration in self._wanted():
+            self.frames_read += 1
+            if self.frames_read <= self._skipped:
+                continue
+            try:
+                picture = to_picture(frame, self._stored_wh, self.colours, self.turn, self._scaler)
+            except av.FFmpegError as error:
+                raise InputError(f"frame {self.frames_read} cannot be converted: {error.strerror}") from error
+            yield Frame(picture, pts, self.time_base, duration)
+
+    def _wanted(self) -> Iterator[tuple[VideoFrame, int, int]]:
+        """The frames of the part; one that stands for several is shown for as long as all of them."""
+        kept: tuple[VideoFrame, int] | None = None
+        shown = 0
+        for number, (frame, pts) in enumerate(self._timed()):
+            if number % self.part.every == 0:
+                if kept is not None:
+                    yield *kept, shown if self.part.every == 1 else pts - kept[1]
+                kept, shown = (frame, pts), 0
+            shown += frame.duration or 0
+        if kept is not None:
+            yield *kept, shown
+
+    def _timed(self) -> Iterator[tuple[VideoFrame, int]]:
         last: int | None = None
         while self._held:
             frame, pts = self._held.popleft()
+            if self._end is not None and pts >= self._end:
+                self._held.clear()
+                self._past_end = True
+                return
             if not self._held:
                 self._held.extend(self._next_timed(pts, frame.duration))
             if last is not None and pts <= last:
                 pts = last + 1  # two frames at one time: both are kept
             last = pts
-            self.frames_read += 1
-            try:
-                picture = to_picture(frame, self._stored_wh, self.colours, self.turn, self._scaler)
-            except av.FFmpegError as error:
-                raise InputError(f"frame {self.frames_read} cannot be converted: {error.strerror}") from error
-            yield Frame(picture, pts, self.time_base, frame.duration)
+            yield frame, pts
+
+    def _narrow(self) -> None:
+        """Go to the part's first frame, and let clock and counts be the part's."""
+        part, whole = self.part, self.duration
+        wanted = self.origin + part.start / self.time_base
+        self._end = None if part.end is None else self.origin + part.end / self.time_base
+        if part.start and not self._jump(wanted):
+            self._pass_until(wanted)
+        first = self._held[0][1] if self._held else None
+        if first is None or (self._end is not None and first >= self._end):
+            until = "the end" if part.end is None else f"{float(part.end):g} s"
+            what = f"no frame between {float(part.start):g} s and {until}"
+            raise InputError(what, f"the film is {whole:.1f} s long" if whole else "")
+        if part.start:
+            self.origin = first
+        if self._end is not None:
+            self.until = (self._end - self.origin) * self.time_base
+        end = whole if part.end is None else min(whole, float(part.end))
+        self.duration = max(0.0, end - float(part.start))
+        self.frame_rate /= part.every
+        self.frame_count_hint = round(self.duration * self.frame_rate)
+
+    def _jump(self, wanted: Fraction) -> bool:
+        """Go by the film's index; False when that led past the wanted frame, and the film is at its start."""
+        if self._container.format.name in WITHOUT_INDEX:
+            return False
+        try:
+            self._container.seek(int(wanted), stream=self.stream)
+        except (av.FFmpegError, OSError):
+            return False
+        self._restart()
+        if self._held and self._held[0][0].pts is not None and self._held[0][1] <= wanted:
+            self._pass_until(wanted)
+            if self._held:
+                return True
+        self._container.close()
+        self._container = open_container(self.path)
+        self.stream = next(s for s in self._container.streams.video if s.index == self.stream.index)
+        self._decoder = self._choose_decoder()
+        self._decoder.thread_type = "AUTO"
+        self._restart()
+        return False
+
+    def _restart(self) -> None:
+        """Read on from where the container stands now."""
+        self._decoded.close()
+        self._decoder.flush_buffers()
+        self._packets = self._container.demux()
+        self._decoded = self._decode()
+        self._held = deque(self._until_timed())
+
+    def _pass_until(self, wanted: Fraction) -> None:
+        while self._held and self._held[0][1] < wanted:
+            frame, pts = self._held.popleft()
+            if not self._held:
+                self._held.extend(self._next_timed(pts, frame.duration))
+        self.damaged = self.concealed = 0  # what lies before was not asked for
 
     def _decode(self) -> Generator[VideoFrame]:
         """Packet by packet: one that is damaged costs its own frames and no more."""
@@ -253,7 +347,7 @@ class FilmReader:
         return found + self._ends_early()
 
     def _ends_early(self) -> list[str]:
-        if not self.at_end or not self._ends:
+        if not self.at_end or self._past_end or not self._ends:
             return []
         slack = max(Fraction(1, 10), 2 / self.frame_rate)  # seconds
         claims = []

@@ -7,7 +7,7 @@ import os
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +21,7 @@ from pixcli.plan.ledger import Ledger
 from pixcli.plan.ledger_file import FILE, Row, name_of, place_of, rows
 from pixcli.plan.naming import SuffixOf, name_outputs
 from pixcli.plan.pace import seconds_per_pixel
+from pixcli.plan.sequence import as_sequence
 from pixcli.plan.setting import Setting
 from pixcli.plan.standing import standing
 
@@ -117,7 +118,7 @@ class Plan:
     def summary(self, cost: Cost | None = None) -> str:
         """One line of counts."""
         c = self.counts
-        films = sum(j.kind == "film" for j in self.todo)
+        films = sum(j.kind != "picture" for j in self.todo)
         what = f" ({films} of them films)" if films else ""
         parts = [f"{c['do']} to do{what}, {_size(self.bytes)}"]
         parts += [str(cost)] * bool(cost and cost.pixels)
@@ -175,6 +176,7 @@ def make(
     name: str | None = None,
     format: str | None = None,
     suffix_of: SuffixOf | None = None,
+    as_frames: bool = False,
     in_place: bool = False,
     recursive: bool = True,
     listed_from: str | Path | None = None,
@@ -191,11 +193,12 @@ def make(
     (stdout), None with in_place. kind_of(path) → "picture", "film" or None; words_of(path): what a file that
     is neither looks like. options: those that the result depends on; weights: their sha256, and model what
     people call them. suffix_of(input, kind): the output's suffix where no `format` is forced; the input's own
-    without it. on_exist "skip": up to date → skip, stale or missing or failed before → do, not ours or
-    changed by others → refuse; "overwrite": do all; "error": refuse whatever exists. force: also redo what is
-    up to date. retry_failed: only what failed before. checksum: a file is the same when its content is, where
-    the ledger knows it; else when size and time are. shard: (i, n) with 0 ≤ i < n, the same files for the
-    same relative paths whatever else is there. Raises
+    without it. as_frames: a film becomes a folder of numbered pictures, and its output is the first of them.
+    on_exist "skip": up to date → skip, stale or missing or failed before → do, not ours or changed by others
+    → refuse; "overwrite": do all; "error": refuse whatever exists. force: also redo what is up to date.
+    retry_failed: only what failed before. checksum: a file is the same when its content is, where the ledger
+    knows it; else when size and time are. shard: (i, n) with 0 ≤ i < n, the same files for the same relative
+    paths whatever else is there. Raises
     UsageError (contradictions, collisions), NothingToDo (no input at all), OutputError (damaged ledger).
     """
     if on_exist not in ON_EXIST:
@@ -213,9 +216,16 @@ def make(
         out=out,
         stdin=stdin,
     )
-    found = search.found
+    found = as_sequence(search.found, out)
     home, outputs = name_outputs(
-        found, out, task=task, name=name, format=format, in_place=in_place, suffix_of=suffix_of
+        found,
+        out,
+        task=task,
+        name=name,
+        format=format,
+        in_place=in_place,
+        suffix_of=suffix_of,
+        as_frames=as_frames,
     )
     if not found and not search.problems:
         passed = f"{search.passed} other files passed over" if search.passed else ""
@@ -231,7 +241,8 @@ def make(
     for f, output in zip(found, outputs, strict=True):
         if shard and shard_of(f.relative, shard[1]) != shard[0]:
             continue
-        jobs.append(_job(f, output, task, home, by_output, rules))
+        job = _job(f, output, task, home, by_output, rules)
+        jobs.append(replace(job, named=out is not None and output == Path(out)))
     return Plan(
         setting,
         tuple(jobs),
@@ -260,7 +271,8 @@ def _job(
     action, reason = decide(f, output, row, others, home, rules)
     revision = row.revision if row else 0
     return Job(
-        f.path, f.kind, output, f.relative, action, reason, f.size, f.mtime_ns, row is not None, revision
+        *(f.path, f.kind, output, f.relative, action, reason, f.size, f.mtime_ns, row is not None, revision),
+        members=f.members,
     )
 
 

@@ -48,10 +48,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Found:
-    """One picture or film.
+    """One picture or film, or a sequence of pictures.
 
     relative: its place below OUT, "/" between parts. root: the folder that it was found in, if any. size:
-    bytes. identity: (device, inode), the same for hard links and for whatever a symlink points to.
+    bytes. identity: (device, inode), the same for hard links and for whatever a symlink points to. members:
+    the pictures of a sequence.
     """
 
     path: Path
@@ -61,15 +62,16 @@ class Found:
     size: int = 0
     mtime_ns: int = 0
     identity: tuple[int, int] = (0, 0)
+    members: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class Job:
-    """One input and what is to become of it. kind: "picture" or "film".
+    """One input and what is to become of it. kind: "picture", "film" or "sequence" (members make one film).
 
     size (bytes), mtime_ns: of the input, as the plan found it. mine: whatever lies at the output was made (or
     begun) by this very job before, so it may be replaced. revision: of the ledger's row when the plan was
-    made, 0 when there was none; `Ledger.claim` compares it.
+    made, 0 when there was none; `Ledger.claim` compares it. named: the output is what the user called it.
     """
 
     input: Path
@@ -82,6 +84,8 @@ class Job:
     mtime_ns: int = 0
     mine: bool = False
     revision: int = 0
+    members: tuple[Path, ...] = ()
+    named: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -11,7 +11,7 @@ from string import Formatter
 
 from pixcli.errors import UsageError
 from pixcli.plan.collide import check_collisions
-from pixcli.plan.job import FILMS, STREAM, SUFFIXES, Found, shown, split_suffix
+from pixcli.plan.job import FILMS, PICTURES, STREAM, SUFFIXES, Found, shown, split_suffix
 
 FIELDS = ("stem", "name", "ext", "parent", "task", "n")
 ALIASES = {"jpeg": "jpg", "tiff": "tif"}
@@ -29,13 +29,14 @@ def name_outputs(
     format: str | None = None,
     in_place: bool = False,
     suffix_of: SuffixOf | None = None,
+    as_frames: bool = False,
 ) -> tuple[Path | None, list[Path]]:
     """The folder that the ledger belongs to (None when writing to stdout), and the output of each input.
 
     suffix_of(input, kind): the suffix ("." and letters) that an output gets when no format is forced;
-    without it, the input's. Raises UsageError for contradictions and for all collisions: two inputs to one
-    output (also when they differ by case or by Unicode form only), an output that is an input, outputs among
-    the files of an input folder.
+    without it, the input's. as_frames: of a film, the first picture in a folder of its name. Raises
+    UsageError for contradictions and for all collisions: two inputs to one output (also when they differ by
+    case or by Unicode form only), an output that is an input, outputs among the files of an input folder.
     """
     wanted = _wanted(format)
     if name is not None:
@@ -55,13 +56,18 @@ def name_outputs(
             raise UsageError(f"-o - takes one input, there are {len(found)}", "give a folder: -o OUT")
         return None, [STREAM for _ in found]
     elif _is_file(out, found):
+        if as_frames:
+            raise UsageError(
+                f"--frames makes a folder of pictures, -o {shown(out)} names a file", "give a folder"
+            )
         home, outputs = _single(Path(out), found[0], name, wanted)
     else:
         home = Path(out)
         if home.exists() and not home.is_dir():
             raise UsageError(f"-o {shown(out)} is a file and there are {len(found)} inputs", "give a folder")
         outputs = [
-            home.joinpath(*_renamed(f, n, task, name, wanted, suffix_of)) for n, f in enumerate(found, 1)
+            home.joinpath(*_renamed(f, n, task, name, wanted, suffix_of, as_frames))
+            for n, f in enumerate(found, 1)
         ]
     check_collisions(found, outputs, home, in_place, wanted)
     return home, outputs
@@ -107,7 +113,7 @@ def _is_file(out: str | Path, found: Sequence[Found]) -> bool:
         return False
     if os.path.splitext(text)[1][1:].lower() not in SUFFIXES:
         return False
-    if len(found) > 1 or any(f.root for f in found):
+    if len(found) > 1 or any(f.root and f.kind != "sequence" for f in found):
         raise UsageError(
             f"-o {shown(text)} names one file, the input is a folder or several", "give a folder"
         )
@@ -122,8 +128,8 @@ def _single(output: Path, found: Found, name: str | None, wanted: str | None) ->
         raise UsageError(
             f"--format {wanted} and -o {shown(output)} contradict each other", "leave one of them away"
         )
-    if (found.kind == "film") != (suffix in FILMS):
-        other = "a film" if found.kind == "film" else "a picture"
+    if (found.kind != "picture") != (suffix in FILMS):
+        other = "a picture" if found.kind == "picture" else "a film"
         raise UsageError(f"{shown(found.path)} is {other} and cannot be written as .{suffix}")
     return output.parent, [output]
 
@@ -137,11 +143,20 @@ def _shared(found: Sequence[Found]) -> Path | None:
 
 
 def _renamed(
-    found: Found, n: int, task: str, template: str | None, wanted: str | None, suffix_of: SuffixOf | None
+    found: Found,
+    n: int,
+    task: str,
+    template: str | None,
+    wanted: str | None,
+    suffix_of: SuffixOf | None,
+    as_frames: bool,
 ) -> list[str]:
     *folders, name = found.relative.split("/")
     stem, suffix = split_suffix(name)
-    if wanted and (found.kind == "film") == (wanted in FILMS):
+    first = []
+    if as_frames and found.kind == "film":
+        first, target = [frame_name(1, wanted if wanted in PICTURES else None)], ""
+    elif wanted and (found.kind == "film") == (wanted in FILMS):
         target = f".{wanted}"
     elif suffix_of:
         target = suffix_of(found.path, found.kind)
@@ -150,7 +165,7 @@ def _renamed(
     else:
         target = suffix
     if template is None:
-        return [*folders, stem + target]
+        return [*folders, stem + target, *first]
     last = list(Formatter().parse(template))[-1]
     parent = os.path.basename(os.path.dirname(os.path.abspath(found.path)))
     values = {"stem": stem, "name": name, "ext": target[1:], "parent": parent, "task": task, "n": n}
@@ -162,4 +177,9 @@ def _renamed(
         raise UsageError(
             f"--name {template!r} makes {shown(text)!r} of {shown(found.path)}", "a name below OUT"
         )
-    return [*folders, *parts]
+    return [*folders, *parts, *first]
+
+
+def frame_name(number: int, wanted: str | None) -> str:
+    """The name of a film's n-th frame, counted from 1, as a picture: in this format, or PNG."""
+    return f"{number:06}.{wanted or 'png'}"

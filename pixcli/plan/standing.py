@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def standing(row: Row, home: Path, weights: Mapping[str, str], checksum: bool = 
         source = Path(row.input).stat()
     except OSError:
         return "done", ""  # an input that was moved away makes no output wrong
+    if stat.S_ISDIR(source.st_mode):
+        return "done", ""  # a sequence of pictures: the next run looks at each
     replaced = any((home / m.path).exists() and (home / m.path).samefile(row.input) for m in row.outputs)
     if not replaced and not is_same(row.input, (source.st_size, source.st_mtime_ns), row, checksum):
         return "stale", "the input was changed since"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pixcli.media.picture import Picture
     from pixcli.models import Model
 
+    Memory = tuple[Tensor, ...] | None
     MakeRunner = Callable[[nn.Module, Footprint], Runner]
 
 
@@ -136,10 +137,11 @@ class Task:
         """The network's answers, each (C, H, W), in the order of the samples, which all have one shape."""
         return list(self.runner(stacked(samples), samples[0].answer))
 
-    def follow(self, memory: Any, sample: Sample, answer: Tensor) -> tuple[Tensor, Any]:
+    def follow(self, memory: Memory, sample: Sample, answer: Tensor) -> tuple[Tensor, Memory]:
         """A film frame's answer made steady with what was kept of earlier frames, and what to keep.
 
-        memory: None at first.
+        memory: None at first, else tensors on the processor, which are not changed: they are written to a
+        file where a long film may have to go on after a kill.
         """
         return answer, None
 

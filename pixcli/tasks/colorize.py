@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pixcli.media.picture import Array, Picture
     from pixcli.models import Model
-    from pixcli.tasks.base import MakeRunner
+    from pixcli.tasks.base import MakeRunner, Memory
 
 STRIP = 1 << 14
 RADIUS, EPS = 4, 2e-3  # of the guided filter at the working size; lightness in 0..1
@@ -75,7 +75,7 @@ class Colorize(PictureTask):
         lightness = lightness_of(small.clamp(0, 1)) / 100
         return Sample(lightness, Context(picture, rgb, lightness), torch.float32)
 
-    def follow(self, memory: Any, sample: Sample, answer: Tensor) -> tuple[Tensor, Any]:
+    def follow(self, memory: Memory, sample: Sample, answer: Tensor) -> tuple[Tensor, Memory]:
         """Colours of what stands still are evened over time; what moves, or follows a cut, takes its own."""
         from torch.nn import functional as F
 

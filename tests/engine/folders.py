@@ -29,20 +29,29 @@ def scenes(count: int, width: int = 32, height: int = 24) -> list[np.ndarray]:
     ]
 
 
-def film(path: Path, count: int = 24) -> Path:
+def film(
+    path: Path,
+    count: int = 24,
+    *,
+    codec: str = "libx264",
+    base: Fraction = Fraction(1, 1000),
+    tags: dict[str, str] | None = None,
+) -> Path:
     """A film of `count` frames at a variable rate."""
     import av
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    at = 0
+    options = {"crf": "10", "preset": "ultrafast", "g": "4"} if codec == "libx264" else {"crf": "10"}
+    at = Fraction(0)
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=20, options={"crf": "10", "preset": "ultrafast", "g": "4"})
+        out.metadata.update(tags or {})
+        stream = out.add_stream(codec, rate=20, options=options)
         stream.width, stream.height, stream.pix_fmt = 32, 24, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.codec_context.time_base = base
         for n, pixels in enumerate(scenes(count)):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts, frame.time_base = at, Fraction(1, 1000)
-            at += STEPS_MS[n % len(STEPS_MS)]
+            frame.pts, frame.time_base = round(at / base), base
+            at += Fraction(STEPS_MS[n % len(STEPS_MS)], 1000)
             out.mux(stream.encode(frame))
         out.mux(stream.encode())
     return path

@@ -49,8 +49,11 @@ class Invert(PictureTask):
         return list(255 - np.stack([s.tensor for s in samples]))
 
     def follow(self, memory: Any, sample: Sample, answer: Any) -> tuple[Any, Any]:
-        self.followed.append(memory or 0)
-        return answer, (memory or 0) + 1
+        import torch
+
+        seen = 0 if memory is None else int(memory[0])
+        self.followed.append(seen)
+        return answer, (torch.tensor(seen + 1),)
 
     def finish(self, answer: Any, sample: Sample) -> Result:
         picture = sample.context

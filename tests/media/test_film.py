@@ -617,6 +617,7 @@ def test_copied_packets_are_read_in_step_with_the_picture(tmp_path: Path) -> Non
                 return getattr(real, name)
 
         real, out._out = out._out, Spy()  # type: ignore[assignment]
+        out._beside.out = out._out
         for frame in film:
             out.write(frame.picture, frame)
     audio_so_far = -1.0
