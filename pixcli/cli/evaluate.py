@@ -21,10 +21,36 @@ Examples:
 """
 Channel = Annotated[
     str | None,
+    typer.Option("--channel", metavar="y|rgb|gray", help="Measure on this.", rich_help_panel="Measure"),
+]
+Noise = Annotated[
+    float | None,
     typer.Option(
-        "--channel", metavar="y|rgb|gray", help="Measure on this (default: y).", rich_help_panel="Measure"
+        "--noise",
+        metavar="SIGMA",
+        help="Noise that is added, in 8-bit steps (25).",
+        rich_help_panel="Measure",
     ),
 ]
+Clean = Annotated[
+    bool,
+    typer.Option(
+        "--clean", help="Give the clean pictures: how far they are left alone.", rich_help_panel="Measure"
+    ),
+]
+Peers = Annotated[
+    bool,
+    typer.Option("--peers", help="Measure the classical methods beside it.", rich_help_panel="Measure"),
+]
+# what is asked of the measurement, by task; the evaluation itself is not imported for a help text
+ASKED = {
+    "superres": ("channel",),
+    "denoise": ("noise", "channel", "clean", "peers"),
+    "deblur": ("clean",),
+    "derain": ("clean",),
+    "inpaint": ("peers",),
+    "enhance-dark": ("clean",),
+}
 
 
 def shared(
@@ -41,6 +67,9 @@ def shared(
         ),
     ] = None,
     channel: Channel = None,
+    noise: Noise = None,
+    clean: Clean = False,
+    peers: Peers = False,
     model: Model = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -62,8 +91,7 @@ def _command(task: type[Task]) -> Callable[..., None]:
 
         options = given_options(task, typed)
         task(**options)  # what does not fit is told before anything heavy starts
-        if typed.get("channel") is not None:
-            options["channel"] = typed["channel"]
+        options |= {k: typed[k] for k in ASKED.get(task.name, ()) if typed[k] not in (None, False)}
         settings = Settings(device=typed["device"], precision=typed["precision"], tile=typed["tile"])
         table = evaluate(
             task.name,
@@ -82,7 +110,7 @@ def _command(task: type[Task]) -> Callable[..., None]:
         else:
             _print(table)
 
-    left_out = () if task.name == "superres" else ("channel",)
+    left_out = {"channel", "noise", "clean", "peers"} - set(ASKED.get(task.name, ()))
     return with_parameters(command, own_parameters(task) + parameters_of(shared, but=left_out))
 
 

@@ -15,40 +15,67 @@ from pixcli.errors import InputError, UsageError
 VARIABLE = "PIXCLI_DATA"
 # name: number of pictures, so that none is missed unseen
 SETS = {"set5": 5, "set14": 14, "kodak24": 24, "cbsd68": 68}
+# name: number of pairs, and the folders of inputs and truths below data/
+PAIRS = {
+    "levin": (24, "blur_pairs/blur", "blur_pairs/sharp"),
+    "rain100l": (16, "derain_pairs/test/rain", "derain_pairs/test/clean"),
+    "sice": (30, "lowlight_pairs/test/low", "lowlight_pairs/test/high"),
+}
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """name: as the set is cited. pictures: the files in order of name; their stems differ."""
+    """name: as the set is cited. pictures: the files in order of name; their stems differ.
+
+    given: the inputs that belong to them, in the same order; empty when they are made from the pictures.
+    """
 
     name: str
     pictures: tuple[Path, ...]
+    given: tuple[Path, ...] = ()
 
 
 def find(spec: str | Path) -> DataSet:
-    """The set of this name below $PIXCLI_DATA/data/testsets, or the pictures that lie directly in a folder.
+    """The set of this name below $PIXCLI_DATA/data, or the pictures that lie directly in a folder.
 
-    A path wins over a name only when it holds a separator (`./set5`). Raises UsageError when there is no
-    such set or folder, when it is empty or not complete, and when two pictures have one stem.
+    A folder that holds the folders `input` and `truth` is a set of pairs, by stem. A path wins over a name
+    only when it holds a separator (`./set5`). Raises UsageError when there is no such set or folder, when it
+    is empty or not complete, and when two pictures have one stem.
     """
     name = str(spec)
-    if name in SETS:
-        if not os.environ.get(VARIABLE):
-            raise UsageError(f"{name} is not here", f"set {VARIABLE}, or name a folder of pictures")
-        folder = Path(os.environ[VARIABLE]) / "data" / "testsets" / name
-    else:
+    if name not in SETS and name not in PAIRS:
         folder = Path(spec)
         if not folder.is_dir():
-            raise UsageError(f"{name}: neither a folder nor one of {', '.join(SETS)}")
+            raise UsageError(f"{name}: neither a folder nor one of {', '.join((*SETS, *PAIRS))}")
+        if (folder / "input").is_dir() and (folder / "truth").is_dir():
+            return _pairs(folder.resolve().name, folder / "input", folder / "truth", None)
+        return DataSet(folder.resolve().name, _pictures(folder, None))
+    if not os.environ.get(VARIABLE):
+        raise UsageError(f"{name} is not here", f"set {VARIABLE}, or name a folder of pictures")
+    data = Path(os.environ[VARIABLE]) / "data"
+    if name in SETS:
+        return DataSet(name, _pictures(data / "testsets" / name, SETS[name]))
+    number, given, truth = PAIRS[name]
+    return _pairs(name, data / given, data / truth, number)
+
+
+def _pairs(name: str, inputs: Path, truths: Path, number: int | None) -> DataSet:
+    pictures, given = _pictures(truths, number), {p.stem: p for p in _pictures(inputs, number)}
+    if missing := [p.stem for p in pictures if p.stem not in given]:
+        raise UsageError(f"{inputs}: nothing there for {missing[0]}")
+    return DataSet(name, pictures, tuple(given[p.stem] for p in pictures))
+
+
+def _pictures(folder: Path, number: int | None) -> tuple[Path, ...]:
     files = folder.iterdir() if folder.is_dir() else ()
     pictures = sorted(p for p in files if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-    if not pictures or len(pictures) != SETS.get(name, len(pictures)):
-        wanted = f" of {SETS[name]}" if name in SETS else ""
+    if not pictures or len(pictures) != (number or len(pictures)):
+        wanted = f" of {number}" if number else ""
         raise UsageError(f"{folder}: {len(pictures)}{wanted} pictures there")
     if len({p.stem for p in pictures}) < len(pictures):
         raise UsageError(f"{folder}: two pictures have the same name but for their ending")
-    return DataSet(name if name in SETS else folder.resolve().name, tuple(pictures))
+    return tuple(pictures)
 
 
 def read(path: Path) -> NDArray[np.uint8]:

@@ -33,21 +33,30 @@ class Files:
 class Protocol:
     """How one task is measured.
 
-    takes: the names of the constructor's options, all of which may be None. text: the protocol in words, for
-    tables and cards. figure: what counts most. options: what the task is to be made with.
+    takes: the names of the constructor's options, all of which may be None. paired: whether the set brings
+    its own inputs. text: the protocol in words, for tables and cards. figure: what counts most. options:
+    what the task is to be made with.
     """
 
     takes: tuple[str, ...] = ()
+    paired = False
     text: str
     figure: str
     options: dict[str, Any]
 
+    def pair(self) -> None:
+        """The set brings its own inputs. Raises UsageError where that is of no use."""
+        raise UsageError("this task is not measured on pairs", "name a folder of pictures")
+
     def truth(self, picture: Pixels) -> Pixels:
-        """The picture as it is compared with: (H, W, 3)."""
+        """The picture as it is compared with: (H, W, 3), or (H, W) for grey."""
         return picture
 
-    def degrade(self, truth: Pixels) -> Pixels:
-        """What the task is given: (h, w, 3), or (h, w) for grey."""
+    def degrade(self, truth: Pixels, number: int = 0) -> NDArray[Any]:
+        """What the task is given of the number-th picture: (h, w, 3), (h, w) for grey, (h, w, 4) with alpha.
+
+        8-bit, or float32 with 0..1 for what must be neither rounded nor clipped.
+        """
         raise NotImplementedError
 
     def rows(self, files: Sequence[Files]) -> list[Row]:
@@ -81,7 +90,7 @@ class SuperRes(Protocol):
         height, width = (n // self.scale * self.scale for n in picture.shape[:2])
         return picture[:height, :width]
 
-    def degrade(self, truth: Pixels) -> Pixels:
+    def degrade(self, truth: Pixels, number: int = 0) -> Pixels:
         return bicubic(truth, truth.shape[0] // self.scale, truth.shape[1] // self.scale)
 
     def rows(self, files: Sequence[Files]) -> list[Row]:
@@ -103,7 +112,7 @@ class Colorize(Protocol):
     def __init__(self) -> None:
         self.options = {}
 
-    def degrade(self, truth: Pixels) -> Pixels:
+    def degrade(self, truth: Pixels, number: int = 0) -> Pixels:
         import torch
 
         from pixcli.infer.lab import lab_to_rgb, rgb_to_lab
@@ -114,16 +123,6 @@ class Colorize(Protocol):
 
     def rows(self, files: Sequence[Files]) -> list[Row]:
         return compare("color", [(f.out, f.truth) for f in files])
-
-
-PROTOCOLS: dict[str, type[Protocol]] = {"superres": SuperRes, "colorize": Colorize}
-
-
-def protocol_of(task: str) -> type[Protocol]:
-    """How a task is measured. Raises UsageError for one that is not."""
-    if task not in PROTOCOLS:
-        raise UsageError(f"{task} cannot be measured", f"these can: {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[task]
 
 
 def compare(kind: str, files: Sequence[tuple[Path, Path]], border: int = 0) -> list[Row]:

@@ -8,12 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import tifffile
 from PIL import Image
 
 from pixcli.engine import Event, Item, Settings, attach, run
-from pixcli.errors import DeviceError, InputError, OutputError
+from pixcli.errors import DeviceError, InputError, OutputError, UsageError
 from pixcli.evaluate import datasets, measures
-from pixcli.evaluate.protocols import Files, Protocol, Row, protocol_of
+from pixcli.evaluate.listed import protocol_of
+from pixcli.evaluate.protocols import Files, Protocol, Row
 from pixcli.media import kind_of
 from pixcli.models import find, load
 from pixcli.plan import make
@@ -60,9 +63,9 @@ def evaluate(
 ) -> Table:
     """Measure a task's model on a test set.
 
-    task: "superres" or "colorize". dataset: a name of datasets.SETS or a folder of 8-bit pictures. model:
-    as for the command; None takes the default. keep: a new or empty folder to leave input/, output/ and
-    truth/ in. options: scale and channel ("y", "rgb", "gray") for superres, and any of the task's own.
+    task: one of listed.PROTOCOLS. dataset: a name of datasets.SETS or PAIRS, or a folder (`find`). model: as
+    for the command; None takes the default. keep: a new or empty folder to leave input/, output/ and truth/
+    in. options: those that the task's protocol takes, and any of the task's own.
 
     Raises UsageError for what does not fit together, WeightsError and DeviceError as the command does,
     InputError as soon as one picture fails: a mean over the rest would mislead.
@@ -70,17 +73,22 @@ def evaluate(
     kind = protocol_of(task)
     asked = {k: options.pop(k) for k in kind.takes if k in options}
     rules = kind(**asked)
+    if fixed := rules.options.keys() & options.keys():
+        raise UsageError(f"--{min(fixed)} is set by the measurement")
     work = TASKS[task](**rules.options, **options)
     card = find(model or work.default, task)
     settings = settings or Settings()
     device = attach(work, load(card), settings)
     pictures = datasets.find(dataset)
+    if pictures.given:
+        rules.pair()
     with tempfile.TemporaryDirectory(prefix="pixcli-eval-") as temporary:
         folder = keep or Path(temporary)
         if folder.exists() and any(folder.iterdir()):
             raise OutputError(f"{folder} is not empty", "give a new folder to --keep")
-        files = _degraded(rules, pictures.pictures, folder)
+        files = _degraded(rules, pictures, folder)
         _through_engine(work, folder, settings, device)
+        _rounded(files)
         rows = rules.rows(files)
     return Table(
         task=task,
@@ -94,18 +102,36 @@ def evaluate(
     )
 
 
-def _degraded(rules: Protocol, pictures: Sequence[Path], folder: Path) -> list[Files]:
+def _degraded(rules: Protocol, pictures: datasets.DataSet, folder: Path) -> list[Files]:
     """The files of a run: what is given and the truth are written, the output is only named."""
     for name in ("input", "output", "truth"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     files = []
-    for path in pictures:
+    for number, path in enumerate(pictures.pictures):
         given, out, truth = (folder / name / f"{path.stem}.png" for name in ("input", "output", "truth"))
         pixels = rules.truth(datasets.read(path))
         Image.fromarray(pixels).save(truth, compress_level=1)
-        Image.fromarray(rules.degrade(pixels)).save(given, compress_level=1)
+        if rules.paired:
+            datasets.read(pictures.given[number])  # says what is wrong with it
+            with Image.open(pictures.given[number]) as image:
+                image.save(given, compress_level=1)
+        elif (spoilt := rules.degrade(pixels, number)).dtype == np.float32:
+            given = given.with_suffix(".tif")
+            tifffile.imwrite(given, spoilt, photometric="rgb" if spoilt.ndim == 3 else "minisblack")
+        else:
+            Image.fromarray(spoilt).save(given, compress_level=1)
         files.append(Files(given, out, truth))
     return files
+
+
+def _rounded(files: Sequence[Files]) -> None:
+    """Answers of float32 as the 8-bit files that are measured."""
+    for f in files:
+        wide = f.out.with_suffix(".tif")
+        if wide.exists():
+            pixels = tifffile.imread(wide)
+            Image.fromarray(np.rint(pixels * 255).clip(0, 255).astype(np.uint8)).save(f.out, compress_level=1)
+            wide.unlink()
 
 
 def _through_engine(work: Task, folder: Path, settings: Settings, device: str) -> None:
@@ -126,5 +152,9 @@ def _through_engine(work: Task, folder: Path, settings: Settings, device: str) -
 
 
 def _command(task: str, dataset: str | Path, model: str, options: dict[str, Any]) -> str:
-    given = [f"--{k.replace('_', '-')} {v}" for k, v in options.items() if v is not None]
+    given = [
+        f"--{k.replace('_', '-')}" + ("" if v is True else f" {v}")
+        for k, v in options.items()
+        if v is not None and v is not False
+    ]
     return " ".join(["pixcli eval", task, str(dataset), *given, f"--model {model}"])
