@@ -24,7 +24,7 @@ KINDS = (
 
 
 class Derain(Restoration):
-    """Streaks of six kinds by turns: angles, lengths, densities, some with a veil; drawn with a fixed seed."""
+    """Streaks of six kinds by turns (angle, length, density, some with a veil), drawn with a fixed seed."""
 
     def about(self) -> str:
         return "rain of six kinds drawn over, seed 0, 8-bit, RGB"
