@@ -73,7 +73,7 @@ _NOT_PICTURES = (
 
 def format_of_suffix(suffix: str) -> str | None:
     """The written format of a suffix or name as people type it (".jpg", "jpg", "JPEG"), or None."""
-    name = suffix.lower().removeprefix(".")
+    name = suffix.strip().lower().removeprefix(".")
     for known, tail in SUFFIXES.items():
         if name in (known.lower(), tail[1:]) or f".{name}" in _OTHER_SUFFIXES.get(known, ()):
             return known

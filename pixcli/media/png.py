@@ -76,6 +76,8 @@ def parse(data: bytes) -> Png:
             break
     if not any(kind == b"IDAT" for kind, _, _ in spans):
         raise InputError("truncated PNG")
+    if spans[-1][0] != b"IEND":
+        png.lost += ("end of the file",)  # whatever followed the pixels
     png.spans = tuple(spans)
     png.plain = all(kind in _PIXEL_CHUNKS for kind, _, _ in spans)
     if not png.plain:
@@ -105,7 +107,7 @@ def _read_rest(png: Png, data: bytes) -> None:
             read = _read_text(png, kind, body) if text < _ALL_TEXT else None
             text += read or 0
             if read is None:
-                png.lost = ("text",)
+                png.lost = (*dict.fromkeys((*png.lost, "text")),)
 
 
 def _read_text(png: Png, kind: bytes, body: bytes) -> int | None:

@@ -8,12 +8,21 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from pixcli.media import read
+from pixcli.plan.job import split_suffix
+
 pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:PIL"),  # as the module itself asks; pytest resets it
     pytest.mark.skipif("PIXCLI_DATA" not in os.environ, reason="PIXCLI_DATA does not name the collections"),
     pytest.mark.skipif(os.name != "posix", reason="limits of POSIX"),
 ]
@@ -90,6 +99,210 @@ def state(folder: Path) -> dict[Path, tuple[int, bytes]]:
     return {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.rglob("*") if p.is_file()}
 
 
+@dataclass
+class Told:
+    """What a run in this process told. items: by the input's name below its folder."""
+
+    items: dict[str, dict[str, Any]]
+    summary: dict[str, Any]
+    said: list[str]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def told(tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Told]:
+    """told(folder): superres over a folder below a new one, which `make` fills; once for each name."""
+    from pixcli.cli.app import main
+
+    known: dict[str, Told] = {}
+
+    def run(which: str, make: Callable[[Path], None], *inputs: str) -> Told:
+        if which in known:
+            return known[which]
+        folder = tmp_path_factory.mktemp(which)
+        make(folder / which)
+        before = state(folder / which)
+        line = ["pixcli", "superres", "-o", "out", "--scale", "2", "--model", str(tiny["superres"]), "--json"]
+        out, err = StringIO(), StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            patch.setattr(sys, "argv", [*line, *(inputs or [which])])
+            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+                main()
+        events = [json.loads(row) for row in out.getvalue().splitlines()]
+        items = {os.path.relpath(i["input"], which): i for i in events if i["event"] == "item"}
+        assert state(folder / which) == before, "an input was changed"
+        summary = events[-1]
+        counts = Counter(i["status"] for i in items.values())
+        assert summary["total"] == sum(e["event"] == "item" for e in events) == len(items) == counts.total()
+        assert {k: summary[k] for k in ("done", "skipped", "failed")} == {
+            k: counts[k] for k in ("done", "skipped", "failed")
+        }
+        assert summary["exit_code"] == int(ended.value.code or 0) == bool(counts["failed"])
+        assert not list(folder.rglob("*.tmp"))
+        known[which] = Told(items, summary, err.getvalue().splitlines(), folder)
+        return known[which]
+
+    return run
+
+
+def listed(which: str) -> list[Any]:
+    """The pictures of a collection, but for the largest."""
+    if "PIXCLI_DATA" not in os.environ:
+        return []
+    files = json.loads((DATA / which / "manifest.json").read_text())["files"]
+    small = [e for e in files if not e["file"].startswith("film/") and not is_large(e)]
+    return [pytest.param(e, id=e["file"]) for e in small]
+
+
+def filled(which: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        for entry in (p.values[0] for p in listed(which)):
+            (folder / entry["file"]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(DATA / which / entry["file"], folder / entry["file"])
+
+    return make
+
+
+@pytest.mark.parametrize("entry", listed("good"))
+def test_a_valid_picture_does_what_the_manifest_says(told, entry):
+    run = told("good", filled("good"))
+    item, expected = run.items[entry["file"]], entry["expect"]
+    assert item["seconds"] < SECONDS_A_FILE
+    if entry["file"] == SIGNED or (entry.get("optional") and item["status"] == "failed"):
+        text = item["error"]["text"]
+        assert "signed samples" in text or "pip install" in text
+        return
+    assert item["status"] == "done", item
+    (made,) = item["outputs"]
+    picture = read(run.folder / made)
+    assert [picture.width, picture.height] == [2 * side for side in expected["size"]]
+    assert 8 * picture.pixels.dtype.itemsize == expected["bits"]
+    assert (picture.alpha is not None) == (expected["mode"] in ("RGBA", "LA"))
+    assert picture.ride.save.get("frames", 1) == expected["frames"]
+    unsaid = {"icc", "exif", "xmp", "dpi", "alpha", "16-bit", "float"} & set(item["lost"])
+    assert not unsaid, item["lost"]
+
+
+@pytest.mark.parametrize("entry", listed("bad"))
+def test_a_broken_picture_costs_one_line(told, entry):
+    run, name = told("bad", filled("bad")), entry["file"]
+    item = run.items.get(name)
+    if item is None:  # nothing in its content or its name says picture
+        assert not split_suffix(name)[1], name
+        return
+    assert item["seconds"] < SECONDS_A_FILE
+    lines = [line for line in run.said if line.startswith(f"pixcli: bad/{name}: ")]
+    assert len(lines) == bool(item["error"] or item["lost"])
+    if item["error"]:
+        assert item["outputs"] == []
+        assert item["error"]["kind"] == "input", item
+    else:
+        assert entry["expect"] != "refuse"
+        assert item["lost"] or not entry.get("warn"), "what is missing is to be named"
+
+
+def test_names_of_every_kind_keep_their_pictures(told):
+    names = [bytes.fromhex(e["rename_to"]) for e in manifest("good")["names"]]
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        for name in names:
+            shutil.copy2(DATA / "good/png/rgb8.png", os.fsencode(folder) + b"/" + name)
+
+    run = told("names", make)
+    seen = {n for n in names if not n.startswith(b".")}
+    assert set(map(os.fsencode, run.items)) == seen
+    assert {n: i["error"] for n, i in run.items.items() if i["status"] != "done"} == {}
+    made = {os.fsencode(p.name) for p in (run.folder / "out").iterdir() if p.name != ".pixcli"}
+    assert {m.removesuffix(b".png") for m in made} == {n.removesuffix(b".png") for n in seen}
+    assert all(line.isprintable() for line in run.said)
+
+
+def test_names_that_look_like_options_can_be_given(told):
+    names = ["-rf.png", "--help.png", "two\nlines.png", os.fsdecode(b"bad\xff.png"), "q'\".png"]
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        for name in names:
+            shutil.copy2(DATA / "good/png/rgb8.png", folder / name)
+
+    run = told("given", make, "--", *(f"given/{name}" for name in names))
+    assert set(run.items) == set(names)
+    assert run.summary["done"] == len(names)
+
+
+def test_a_tree_is_mirrored_and_its_rubbish_passed_over(told):
+    entries = manifest("good")["folder_tree"]
+
+    def make(folder: Path) -> None:
+        for entry in entries:
+            path = folder.parent / entry["path"]
+            (path if entry["path"].endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+            if "copy" in entry:
+                shutil.copy2(DATA / "good" / entry["copy"], path)
+            elif "content_hex" in entry:
+                path.write_bytes(bytes.fromhex(entry["content_hex"]))
+
+    run = told("tree", make)
+    done = {e["path"].removeprefix("tree/") for e in entries if e["expect"].startswith("processed")}
+    assert set(run.items) == done
+    out = run.folder / "out"
+    assert {
+        str(p.relative_to(out)) for p in out.rglob("*.*") if ".pixcli" not in p.parts and p.is_file()
+    } == done
+
+
+def test_a_name_that_promises_a_picture_is_a_failure(told):
+    contents = {
+        "empty.jpg": b"",
+        "page.png": b"<!DOCTYPE html><p>404",
+        "pointer.jpg": b"version https://git-lfs.x",
+    }
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        shutil.copy2(DATA / "good/png/rgb8.png", folder / "good.png")
+
+    run = told("promised", make)
+    assert run.summary["done"] == 1
+    words = {"empty.jpg": "it is empty", "page.png": "HTML", "pointer.jpg": "Git LFS"}
+    for name, word in words.items():
+        (line,) = [line for line in run.said if name in line]
+        assert line.startswith(f"pixcli: promised/{name}: is named ")
+        assert word in line
+
+
+def manifest(which: str) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads((DATA / which / "manifest.json").read_text())
+    return answer
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_a_smooth_ramp_of_16_bits_has_no_bands(told, dtype):
+    width = 512
+
+    def make(folder: Path) -> None:
+        from pixcli.media import Picture, write
+
+        folder.mkdir()
+        rows = np.linspace(0.1, 0.9, width)[None, :, None].repeat(16, 0).repeat(3, 2)
+        values = rows.astype(np.float32) if dtype is np.float32 else (rows * 65535).round().astype(dtype)
+        write(Picture(values), folder / "ramp.tif")
+
+    run = told(f"ramp{np.dtype(dtype).itemsize}", make)
+    picture = read(run.folder / "out/ramp.tif")
+    assert picture.pixels.dtype == dtype
+    row = picture.pixels[16, 16:-16, 1].astype(float) / picture.peak  # away from the border
+    assert len(np.unique(row)) > 900
+    steps = np.diff(row)
+    assert steps.min() >= -1e-5, "it only rises"
+    assert np.abs(np.diff(row, 2)).max() < 1 / 255 / 4, "no step of 8 bits is left in it"
+
+
+@pytest.mark.slow
 def test_hostile_files_cost_a_line_each(pixcli, tiny, tmp_path):
     ran = Ran("bad", tmp_path, tiny["superres"], pixcli.environment)
     for name, item in ran.items.items():
@@ -99,6 +312,7 @@ def test_hostile_files_cost_a_line_each(pixcli, tiny, tmp_path):
         assert ran.entries[name]["expect"] in ("refuse", "either"), name
 
 
+@pytest.mark.slow
 def test_odd_files_are_done(pixcli, tiny, tmp_path):
     ran = Ran("good", tmp_path, tiny["superres"], pixcli.environment)
     for name, entry in ran.entries.items():
