@@ -28,6 +28,7 @@ _ANIMATED = {"GIF", "WEBP", "AVIF"}
 # Frames and pages of a few bytes can each fill a screen, so all together may have so many
 _ALL_FRAMES = 4  # times the limit of a still,
 _PIXELS_A_BYTE = 1000  # or pixels for each byte of the file, whichever is more;
+_FEW = 16_000_000  # pixels that a still may always have
 _FRAMES, _BYTES_A_FRAME = 10_000, 500  # so many frames, or one for so many bytes, whichever is more
 
 
@@ -243,8 +244,11 @@ def _mode(values: Array, alpha: Array | None) -> str:
 def _jpeg2000(file: IO[bytes], max_pixels: int) -> Picture:
     with pillow.opened("JPEG2000", file, max_pixels) as im:
         info, mode = dict(im.info), im.mode
+        pixels = im.width * im.height
     file.seek(0)
     data = file.read()
+    if pixels > max(_FEW, _PIXELS_A_BYTE * len(data)):  # the decoder would need 16 bytes for each of them
+        raise InputError(f"JPEG2000 of {pixels:,} pixels in {len(data):,} bytes")
     siz = data.find(b"\xff\x4f\xff\x51")
     bits = (data[siz + 42] & 0x7F) + 1 if 0 <= siz < len(data) - 42 else 8
     values: Array = imagecodecs.jpeg2k_decode(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import struct
 from contextlib import suppress
 from typing import IO, Any
@@ -25,6 +26,8 @@ _RIDING = (33723, 34377)  # IPTC, Photoshop's resources: carried as they are
 MOST_BYTES_A_PIXEL = 16  # four floats
 _EXIF_IFD, _GPS_IFD = 34665, 34853
 _COMPRESSIONS = {"NONE", "LZW", "PACKBITS", "ADOBE_DEFLATE", "DEFLATE", "ZSTD", "LZMA", "JPEG"}
+_JPEG_FRAME = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]..[\x08\x0c\x10](.{4})", re.DOTALL)
+_JPEG_HEAD = 1 << 16  # bytes in which its size is told
 _PREDICTABLE = {"LZW", "ADOBE_DEFLATE", "DEFLATE", "ZSTD"}
 
 
@@ -45,9 +48,24 @@ def check(page: Any, size: int, max_pixels: int) -> None:
     spans = zip(page.dataoffsets, page.databytecounts, strict=False)
     if len(page.dataoffsets) != len(page.databytecounts) or any(at + n > size for at, n in spans):
         raise InputError("truncated TIFF")
+    if page.compression.name in ("JPEG", "OJPEG"):
+        _check_jpegs(page)
     if page.dtype is None or page.dtype.kind not in "bufc" or page.dtype.kind == "c":
         signed = page.dtype is not None and page.dtype.kind == "i"
         raise InputError("TIFF of signed samples" if signed else "TIFF of a sample type that is no picture's")
+
+
+def _check_jpegs(page: Any) -> None:
+    """Each piece tells its own size, which may be a billion pixels whatever the page says."""
+    high, wide = page.chunks[-3:-1] if len(page.chunks) > 2 else page.chunks
+    file = page.parent.filehandle
+    for at, length in zip(page.dataoffsets, page.databytecounts, strict=True):
+        file.seek(at)
+        frame = _JPEG_FRAME.search(file.read(min(length, _JPEG_HEAD)))
+        if frame is not None:
+            height, width = struct.unpack(">HH", frame[1])
+            if height * width > 4 * (high + 16) * (wide + 16):
+                raise InputError("TIFF with a damaged JPEG inside")
 
 
 def pixels(page: Any) -> tuple[Array, Array | None, tuple[str, ...]]:
