@@ -1,4 +1,4 @@
-"""Write what is generated: the tables of README.md, from the cards.
+"""Write what is generated: the tables of README.md from the cards, a page for each command from its help.
 
 python docs/generate.py          write
 python docs/generate.py --check  exit 1 when something is out of date
@@ -6,6 +6,8 @@ python docs/generate.py --check  exit 1 when something is out of date
 
 import sys
 from pathlib import Path
+
+from pages import FOLDER, pages
 
 from pixcli.models import Card, catalogue
 from pixcli.tasks import TASKS
@@ -56,11 +58,17 @@ def replaced(text: str) -> str:
 
 
 def main() -> None:
-    old = README.read_text(encoding="utf-8")
-    new = replaced(old)
+    made = pages() | {README: replaced(README.read_text(encoding="utf-8"))}
+    gone = set(FOLDER.glob("*.md")) - made.keys()
     if "--check" in sys.argv[1:]:
-        sys.exit(old != new and "README.md is out of date: run python docs/generate.py")
-    README.write_text(new, encoding="utf-8")
+        old = [p for p, text in made.items() if not p.is_file() or p.read_text(encoding="utf-8") != text]
+        names = ", ".join(sorted(p.name for p in {*old, *gone}))
+        sys.exit(f"out of date: {names}; run python docs/generate.py" if names else 0)
+    FOLDER.mkdir(exist_ok=True)
+    for path, text in made.items():
+        path.write_text(text, encoding="utf-8")
+    for path in gone:
+        path.unlink()
 
 
 if __name__ == "__main__":

@@ -116,6 +116,17 @@ def build() -> typer.Typer:
     return app
 
 
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command and its words, "" for the program itself: for the pages of docs/ and for tests."""
+    yield from _below("", typer.main.get_command(build()))
+
+
+def _below(words: str, command: Any) -> Iterator[tuple[str, Any]]:
+    yield words, command
+    for name in getattr(command, "listed", ()):
+        yield from _below(f"{words} {name}".strip(), command.make(name))
+
+
 def main() -> NoReturn:
     """Run the command line in sys.argv and exit with its code."""
     # Names that are no UTF-8 reach us as lone surrogates; printing one must not be the end.

@@ -33,6 +33,15 @@ Checksum = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+
+
+def formats() -> list[str]:
+    """What --format takes, for completion."""
+    from pixcli.media.kind import SUFFIXES
+
+    return [suffix[1:] for suffix in SUFFIXES.values()]
+
+
 Model = Annotated[
     str | None,
     Option(
@@ -46,7 +55,11 @@ Model = Annotated[
 Device = Annotated[
     str,
     Option(
-        "--device", metavar="auto|cpu|cuda|cuda:N|mps", help="What to compute on.", rich_help_panel=MACHINE
+        "--device",
+        metavar="auto|cpu|cuda|cuda:N|mps",
+        help="What to compute on.",
+        autocompletion=lambda: ["auto", "cpu", "cuda", "mps"],
+        rich_help_panel=MACHINE,
     ),
 ]
 Precision = Annotated[
@@ -124,6 +137,7 @@ def shared(
             "--format",
             metavar="jpg|png|webp|tiff|…",
             help="Write in this format; else in the input's own.",
+            autocompletion=formats,
             rich_help_panel=OUTPUT,
         ),
     ] = None,

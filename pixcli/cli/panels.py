@@ -20,7 +20,8 @@ def _sections(rows: list[tuple[str, tuple[str, str]]], formatter: Any) -> None:
             formatter.write_dl(lines, col_max=26)
 
 
-def _parameters(command: Any, ctx: Any) -> list[tuple[str, tuple[str, str]]]:
+def parameters(command: Any, ctx: Any) -> list[tuple[str, tuple[str, str]]]:
+    """(heading, (name, help)) of each argument and option, as help shows them."""
     rows = []
     for param in command.get_params(ctx):
         record = param.get_help_record(ctx)
@@ -50,7 +51,7 @@ class Command(TyperCommand):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        _sections(_parameters(self, ctx), formatter)
+        _sections(parameters(self, ctx), formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         from pixcli.cli import manual
@@ -90,7 +91,7 @@ class Group(TyperGroup):
             (getattr(c, "rich_help_panel", None) or "Commands", (name, c.get_short_help_str(width)))
             for name, c in self.commands.items()
         ]
-        _sections(rows + _parameters(self, ctx), formatter)
+        _sections(rows + parameters(self, ctx), formatter)
 
 
 def alone(

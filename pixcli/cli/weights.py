@@ -48,6 +48,7 @@ BLEND = """Mix two weights of one network, where one was trained on from the oth
 \b
 Examples:
   pixcli weights blend superres superres-real --share 0.5 -o mine.safetensors
+  pixcli weights blend superres-clean superres-real -o half.safetensors
 """
 CONVERT = """Convert a published checkpoint of a network that pixcli has, without running anything in it.
 

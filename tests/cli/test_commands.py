@@ -155,10 +155,29 @@ def test_train_wants_a_recipe_that_is_there(here):
     assert "superres" in done.stderr
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_for_each_shell(pixcli, shell):
+    done = pixcli(_PIXCLI_COMPLETE=f"source_{shell}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"_PIXCLI_COMPLETE=complete_{shell}" in done.stdout
+
+
+def test_zsh_and_fish_complete_too(pixcli):
+    fish = {"_TYPER_COMPLETE_FISH_ACTION": "get-args", "_TYPER_COMPLETE_ARGS": "pixcli su"}
+    zsh = {"_TYPER_COMPLETE_ARGS": "pixcli su"}
+    assert pixcli(_PIXCLI_COMPLETE="complete_fish", **fish).stdout.startswith("superres")
+    assert '"superres"' in pixcli(_PIXCLI_COMPLETE="complete_zsh", **zsh).stdout
+
+
 @pytest.mark.parametrize(
     ("typed", "wanted"),
     [
-        ("pixcli super", ["superres"]),
+        ("pixcli su", ["superres"]),
+        ("pixcli superres --precision b", ["bf16"]),
+        ("pixcli superres --on-exist o", ["overwrite"]),
+        ("pixcli superres --format we", ["webp"]),
+        ("pixcli superres --device cu", ["cuda"]),
+        ("pixcli eval su", ["superres"]),
         ("pixcli superres --mod", ["--model"]),
         ("pixcli weights ver", ["verify"]),
     ],
