@@ -34,13 +34,16 @@ def as_json(card: Card) -> dict[str, Any]:
 
 
 def quality(card: Card) -> str:
-    """The first measure by each protocol, a line each: "set5 x4 psnr 31.62"."""
-    lines: dict[tuple[str, str], str] = {}
+    """The first measure by each protocol, a line each set: "set5 psnr x2 37.41, x3 33.83"."""
+    told: dict[str, list[str]] = {}
+    seen = set()
     for m in card.measures:
         about, protocol = str(m.get("set", "")), str(m.get("protocol", ""))
-        scale = found[0] + " " if (found := re.match(r"x\d+\b", protocol)) else ""
-        lines.setdefault((about, protocol), f"{about} {scale}{m.get('measure', '')} {m.get('value', 0):.4g}")
-    return "\n".join(lines.values())
+        if (about, protocol) not in seen:
+            seen.add((about, protocol))
+            scale = found[0] + " " if (found := re.match(r"x\d+\b", protocol)) else ""
+            told.setdefault(f"{about} {m.get('measure', '')}", []).append(f"{scale}{m.get('value', 0):.4g}")
+    return "\n".join(f"{what} {', '.join(figures)}" for what, figures in told.items())
 
 
 def _models(task: str | None, json: bool) -> None:
@@ -58,24 +61,23 @@ def _models(task: str | None, json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("task", "model", "what", "parameters", "MB", "measured", "licence")
+    table = Table(show_lines=True)
+    table.add_column("model", no_wrap=True)
+    table.add_column("parameters\nfile", justify="right", no_wrap=True)
+    table.add_column("what it does, and how well")
     for card in cards:
         size = as_json(card)["bytes"]
-        row = (
-            card.task,
-            f"{card.name} *" if card.name == TASKS[card.task].default else card.name,
-            card.title,
-            f"{card.parameters / 1e6:.2f} M",
-            "missing" if size is None else f"{size / 1e6:.1f}",
-            quality(card),
-            card.licence,
-        )
+        mark = " *" if card.name == TASKS[card.task].default else ""
+        file = "missing" if size is None else f"{size / 1e6:.1f} MB"
+        about = "\n".join(filter(None, (card.title, quality(card))))
+        row = (f"{card.name}{mark}", f"{card.parameters / 1e6:.2f} M\n{file}", about)
         table.add_row(*map(Text, row))
-    if not sys.stdout.isatty():  # a pipe has no width: do not cut
-        Console(width=200).print(table)
-    else:
-        Console().print(table)
-    print("* is what the task takes without --model")
+    console = Console() if sys.stdout.isatty() else Console(width=120)  # a pipe has no width
+    console.print(table)
+    print("* is what its task takes without --model")
+    for licence in sorted({card.licence for card in cards}):
+        names = [card.name for card in cards if card.licence == licence]
+        console.print(Text(f"{', '.join(names)}: {licence}"))
 
 
 def models(

@@ -28,6 +28,14 @@ def test_models_lists_every_card(here):
         assert {row["name"] for row in only} == {c.name for c in catalogue() if c.task == task}
 
 
+@pytest.mark.parametrize("columns", ["80", "60"])
+def test_models_keeps_every_name_whole_on_a_narrow_terminal(here, monkeypatch, columns):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    lines = here("models", COLUMNS=columns).stdout.splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    assert all(any(f"{c.name} " in line for line in lines) for c in catalogue())
+
+
 def test_weights_list_and_verify_agree_with_the_catalogue(here):
     names = [c.name for c in catalogue()]
     rows = [json.loads(line) for line in here("weights", "list", "--json").stdout.splitlines()]
@@ -215,7 +223,7 @@ def test_completion_does_not_import_torch(pixcli, tmp_path):
     assert done.stdout.splitlines()[-1] == "False"
 
 
-def test_quality_is_one_line_for_each_protocol(tmp_path):
+def test_quality_is_one_line_for_each_set(tmp_path):
     from pixcli.cli.models import quality
     from pixcli.models import Card
 
@@ -228,4 +236,4 @@ def test_quality_is_one_line_for_each_protocol(tmp_path):
     card = Card(
         "a", "superres", "pan", tmp_path, measures=tuple(dict(zip(names, r, strict=True)) for r in rows)
     )
-    assert quality(card) == "set5 x4 psnr 31.62\nset5 x2 psnr 37.5"
+    assert quality(card) == "set5 psnr x4 31.62, x2 37.5"
