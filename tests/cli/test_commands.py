@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,8 @@ def test_models_lists_every_card(here):
 @pytest.mark.parametrize("columns", ["80", "60"])
 def test_models_keeps_every_name_whole_on_a_narrow_terminal(here, monkeypatch, columns):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    lines = here("models", COLUMNS=columns).stdout.splitlines()
+    said = here("models", COLUMNS=columns, TERM="xterm").stdout
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines()
     assert max(map(len, lines)) <= int(columns)
     assert all(any(f"{c.name} " in line for line in lines) for c in catalogue())
 
