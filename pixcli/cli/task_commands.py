@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -127,15 +128,26 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
 
 
 def _suffix_of(path: Path, kind: str) -> str:
-    """Of the output: the input's own, or for a film of a container that is only read, one that is written."""
+    """Of the output: the input's own, or for a format or container that is only read, one that is written."""
     from pixcli.plan.job import split_suffix
 
     own = split_suffix(path.name)[1]
     if kind != "film":
-        return own
-    from pixcli.media.film_codec import output_suffix  # brings in the film library
-
+        from pixcli.media.kind import output_suffix
+    else:
+        from pixcli.media.film_codec import output_suffix  # brings in the film library
     return output_suffix(own)
+
+
+def _typed_format(plan: "Plan", out: str | None) -> str | None:
+    """The suffix of an output that was typed as a file's name, where its format is not the input's."""
+    from pixcli.media.kind import format_of_suffix
+
+    for job in plan.jobs:
+        if out is not None and job.output == Path(out) and job.kind == "picture":
+            own, typed = format_of_suffix(job.input.suffix), format_of_suffix(job.output.suffix)
+            return job.output.suffix if typed and typed != own else None
+    return None
 
 
 def _digest(card: "Card") -> str:
@@ -155,6 +167,8 @@ def _run(task: Task, card: "Card", plan: "Plan", given: SimpleNamespace) -> int:
     names = "device precision tile batch workers format quality codec crf preset pix_fmt"
     names += " segment fail_fast max_failures strict max_pixels debug"
     settings = Settings(**{name: getattr(given, name) for name in names.split()}, **film_settings(given))
+    if settings.format is None:
+        settings = replace(settings, format=_typed_format(plan, given.out))
     listeners: list[Listener] = [
         People(quiet=given.quiet, debug=given.debug),
         *([Lines()] if given.json else []),

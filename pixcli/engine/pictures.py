@@ -15,7 +15,7 @@ from pixcli.atomic import atomic
 from pixcli.engine.settings import Settings
 from pixcli.errors import InputError, OutputError, PixcliError
 from pixcli.media import plan_format, read, write
-from pixcli.media.kind import SUFFIXES, format_of_suffix
+from pixcli.media.kind import SUFFIXES, format_of_suffix, output_suffix
 from pixcli.plan import STREAM
 
 if TYPE_CHECKING:
@@ -109,11 +109,12 @@ class Target:
 def target_of(job: Job, picture: Picture, plan: Plan, settings: Settings) -> Target:
     """The planned output, or one beside it with another suffix when its format cannot hold the picture.
 
-    A format was asked for by --format, or by an output whose suffix is not the input's; else the picture's
-    own is meant. Raises InputError when that other name is taken.
+    A format was asked for by --format, or by an output whose suffix is not what the input's becomes; else the
+    picture's own is meant. Raises InputError when that other name is taken.
     """
     planned = format_of_suffix(job.output.suffix)
-    asked = settings.format or (planned if planned != format_of_suffix(job.input.suffix) else None)
+    usual = {format_of_suffix(s) for s in (job.input.suffix, output_suffix(job.input.suffix))}
+    asked = settings.format or (planned if planned not in usual else None)
     name, said = plan_format(picture, asked)
     if job.output == STREAM or name == planned:
         return Target(job.output, name, said)

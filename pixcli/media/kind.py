@@ -39,6 +39,7 @@ _OTHER_SUFFIXES = {
 # Pictures that people have but that cannot be decoded: an error line is better than silence.
 UNREADABLE = {"PSD": "export it as TIFF or PNG first"}
 RAW_SUFFIXES = frozenset(".dng .cr2 .cr3 .nef .arw .orf .rw2 .raf .pef .srw".split())  # noqa: SIM905
+_ONLY_READ = RAW_SUFFIXES | {".gif", ".ico", ".cur", ".dds", ".qoi", ".psd"}  # GIF: for 256 colours
 _RAW = (
     (0, b"II*\0\x10\0\0\0CR"),  # Canon CR2
     (4, b"ftypcrx "),  # Canon CR3
@@ -78,6 +79,11 @@ def format_of_suffix(suffix: str) -> str | None:
         if name in (known.lower(), tail[1:]) or f".{name}" in _OTHER_SUFFIXES.get(known, ()):
             return known
     return None
+
+
+def output_suffix(suffix: str) -> str:
+    """The suffix of the output for an input's: its own, or that of PNG for a format that is only read."""
+    return SUFFIXES["PNG"] if suffix.lower() in _ONLY_READ else suffix
 
 
 def written_as(name: str) -> str:

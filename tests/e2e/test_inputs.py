@@ -275,6 +275,23 @@ def test_a_name_that_promises_a_picture_is_a_failure(told):
         assert word in line
 
 
+def test_a_gif_beside_a_png_of_its_name_is_a_collision_of_the_plan(here, tmp_path, tiny):
+    for name in ("a.gif", "a.png", "b.gif"):
+        source = {".gif": "gif/still.gif", ".png": "png/rgb8.png"}[name[1:]]
+        (tmp_path / "in").mkdir(exist_ok=True)
+        shutil.copy2(DATA / "good" / source, tmp_path / "in" / name)
+    common = ("superres", "--scale", "2", "--model", tiny["superres"])
+    done = here(*common, "in", "-o", "out")
+    assert done.returncode == 2
+    assert "several inputs have one output: in/a.gif and in/a.png" in done.stderr
+    assert not (tmp_path / "out").exists()
+    done = here(*common, "in/b.gif", "-o", "out")
+    assert "format GIF" in done.stderr
+    assert (tmp_path / "out/b.png").exists()
+    done = here(*common, "in/b.gif", "-o", "typed.png", "--strict")
+    assert (done.returncode, (tmp_path / "typed.png").exists()) == (0, True), done.stderr
+
+
 def manifest(which: str) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads((DATA / which / "manifest.json").read_text())
     return answer
