@@ -72,6 +72,7 @@ def test_a_failed_call_of_python_at_any_moment(
     assert failures > 30
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("cc"), reason="needs Linux and a C compiler")
 def test_a_failed_call_of_the_system_at_any_moment(two: Path, tmp_path: Path) -> None:
     """SQLite's and the encoders' calls, too."""
