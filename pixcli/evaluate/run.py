@@ -98,7 +98,7 @@ def evaluate(
         figure=rules.figure,
         rows=tuple(rows),
         mean=measures.means(rows),
-        command=_command(task, dataset, model or card.name, asked | options),
+        command=_command(task, dataset, model or card.name, asked | _typed(work, options)),
     )
 
 
@@ -151,9 +151,15 @@ def _through_engine(work: Task, folder: Path, settings: Settings, device: str) -
         raise kind(f"{failed[0].input}: {failed[0].text}")
 
 
+def _typed(work: Task, options: dict[str, Any]) -> dict[str, Any]:
+    """The task's options but for those that are what they are anyway."""
+    usual = work.options()
+    return {k: v for k, v in options.items() if usual[k].check(k, v) != usual[k].default}
+
+
 def _command(task: str, dataset: str | Path, model: str, options: dict[str, Any]) -> str:
     given = [
-        f"--{k.replace('_', '-')}" + ("" if v is True else f" {v}")
+        f"--{k.replace('_', '-')}" + ("" if v is True else f" {v:g}" if isinstance(v, float) else f" {v}")
         for k, v in options.items()
         if v is not None and v is not False
     ]

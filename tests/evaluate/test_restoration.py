@@ -75,7 +75,7 @@ def agrees(mean: dict[str, float], judge: dict[str, float], *names: str) -> None
 
 @pytest.mark.parametrize("channel", ["rgb", "gray"])
 def test_denoise_gives_noise_that_is_neither_clipped_nor_rounded(measured, tmp_path, channel):
-    table = measured("denoise", noise=50, channel=channel)
+    table = measured("denoise", noise=50.0, channel=channel, strength="1.0")
     wanted = 20 * np.log10(255 / 50)
     assert table.mean["input_psnr"] == pytest.approx(wanted, abs=0.2)
     assert table.mean["psnr"] > table.mean["input_psnr"]  # rounding and clipping of the answer alone
