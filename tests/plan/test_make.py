@@ -368,3 +368,33 @@ def test_five_thousand_files_are_looked_at_once_each(draw: Draw, make: Make) -> 
     assert make("in", kind_of=count).counts["do"] == 5000
     assert len(looks) == len(set(looks)) == 5000
     assert time.process_time() - began < 2  # 0.3 s on an idle machine
+
+
+def replace_input() -> None:
+    Path("in/a.jpg").write_text("Panother picture")
+
+
+def take_input_away() -> None:
+    Path("in/a.jpg").unlink()
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "weights", "stands"),
+    [
+        (nothing, "w", ("done", "")),
+        (take_input_away, "w", ("done", "")),
+        (nothing, "v", ("stale", "the model m was changed since")),
+        (replace_input, "w", ("stale", "the input was changed since")),
+        (edit_output, "w", ("stale", "a.jpg was changed since")),
+        (drop_output, "w", ("stale", "a.jpg is gone")),
+        (touch_both, "w", ("done", "")),
+    ],
+)
+def test_how_an_output_stands(
+    draw: Draw, run: Run, meanwhile: Callable[[], None], weights: str, stands: tuple[str, str]
+) -> None:
+    draw("in/a.jpg")
+    run("in", weights="w", model="m", checksum=True)
+    meanwhile()
+    (row,) = plan.rows(Path("out")).values()
+    assert plan.standing(row, Path("out"), {"m": weights}, checksum=True) == stands
