@@ -20,6 +20,7 @@ from pixcli.nets.patches import SlidingWindow
 class BurgerMLP(SlidingWindow):
     """Fully connected layers with tanh, written as one convolution of the window and 1 × 1 ones."""
 
+    channels = 1
     space = "gray"
 
     def __init__(

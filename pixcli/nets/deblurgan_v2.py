@@ -10,8 +10,6 @@ Parameters: 2,106,627. (The published files have 3.3 M: three layers of the back
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -62,15 +60,23 @@ def larger(x: Tensor, times: int = 2) -> Tensor:
 class FPN(nn.Module):
     """Five maps: at 1/2, and of the pyramid at 1/4, 1/8, 1/16 and 1/32."""
 
+    # expansion, channels, times, stride of MobileNet-v2, but for what comes after 1/32
+    BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 2, 2))
     ENDS = (2, 4, 7, 11, 16)  # how far in the backbone each resolution goes
     WIDTHS = (16, 24, 32, 64, 160)
 
     def __init__(self, c: int) -> None:
         super().__init__()
-        from torchvision.models import mobilenet_v2
+        from torchvision.models.mobilenetv2 import InvertedResidual
+        from torchvision.ops import Conv2dNormActivation
 
-        whole = mobilenet_v2(weights=None, norm_layer=OwnNorm)
-        self.features = cast(nn.Sequential, whole.features)[: self.ENDS[-1]]
+        parts = [Conv2dNormActivation(3, 32, stride=2, norm_layer=OwnNorm, activation_layer=nn.ReLU6)]
+        before = 32
+        for expansion, width, times, stride in self.BLOCKS:
+            for i in range(times):
+                parts.append(InvertedResidual(before, width, 1 if i else stride, expansion, OwnNorm))
+                before = width
+        self.features = nn.Sequential(*parts)
         for i, width in enumerate(self.WIDTHS):
             self.add_module(f"lateral{i}", nn.Conv2d(width, c if i else c // 2, 1, bias=False))
         self.td1, self.td2, self.td3 = smooth(c, c), smooth(c, c), smooth(c, c)

@@ -25,7 +25,7 @@ class DnCNN(nn.Module):
         self, channels: int = 1, depth: int = 17, features: int = 64, norm: bool = True, bias: bool = False
     ) -> None:
         super().__init__()
-        self.reach = depth
+        self.channels, self.reach = channels, depth
         self.space = "gray" if channels == 1 else "srgb"
         layers: list[nn.Module] = [nn.Conv2d(channels, features, 3, padding=1), nn.ReLU()]
         for _ in range(depth - 2):
@@ -44,6 +44,7 @@ class IRCNN(nn.Module):
 
     def __init__(self, channels: int = 1, features: int = 64) -> None:
         super().__init__()
+        self.channels = channels
         self.space = "gray" if channels == 1 else "srgb"
         layers: list[nn.Module] = [nn.Conv2d(channels, features, 3, padding=1), nn.ReLU()]
         for d in (2, 3, 4, 3, 2):

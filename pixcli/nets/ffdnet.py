@@ -19,12 +19,13 @@ class FFDNet(nn.Module):
     """depth, features: those of the paper for this number of channels when None."""
 
     blind = False  # it believes the map
+    maps = 1
     multiple = 2
 
     def __init__(self, channels: int = 3, depth: int | None = None, features: int | None = None) -> None:
         super().__init__()
         depth, features = depth or (15 if channels == 1 else 12), features or (64 if channels == 1 else 96)
-        self.reach = 2 * depth + 1
+        self.channels, self.reach = channels, 2 * depth + 1
         self.space = "gray" if channels == 1 else "srgb"
         layers: list[nn.Module] = [nn.Conv2d(4 * channels + 1, features, 3, padding=1), nn.ReLU()]
         for _ in range(depth - 2):

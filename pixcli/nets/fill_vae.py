@@ -29,6 +29,7 @@ def down(c_in: int, c_out: int) -> nn.Sequential:
 class FillVAE(nn.Module):
     """`latent` numbers say what the hole holds."""
 
+    maps = 1
     side = 128
 
     def __init__(self, features: Sequence[int] = (32, 64, 128, 256), latent: int = 128) -> None:

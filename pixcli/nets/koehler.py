@@ -22,6 +22,8 @@ from pixcli.nets.patches import SlidingWindow
 class KoehlerMLP(SlidingWindow):
     """Fully connected layers with tanh; pixels are centred and 0 in the hole."""
 
+    maps = 1
+
     def __init__(
         self,
         channels: int = 3,
@@ -31,6 +33,7 @@ class KoehlerMLP(SlidingWindow):
         stride: int = 3,
     ) -> None:
         super().__init__(window, patch, stride, spread=patch // 2 / 2)
+        self.channels = channels
         self.space = "gray" if channels == 1 else "srgb"
         layers: list[nn.Module] = [nn.Conv2d(channels + 1, hidden[0], window, stride), nn.Tanh()]
         for a, b in pairwise(hidden):

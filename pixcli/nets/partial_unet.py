@@ -55,6 +55,7 @@ class Layer(nn.Module):
 class PartialUNet(nn.Module):
     """`layers` halvings, features, 2, 4 and then 8 times features channels; slopes 0 down and 0.2 up."""
 
+    maps = 1
     side = 512
 
     def __init__(self, layers: int = 8, features: int = 64) -> None:

@@ -27,6 +27,7 @@ class SeeInTheDark(nn.Module):
         if sensor not in SENSORS:
             raise ValueError(f"sensor is one of {', '.join(SENSORS)}")
         channels, self.scale = SENSORS[sensor]
+        self.channels = channels
         self.space = "srgb" if sensor == "rgb" else f"raw-{sensor}"
         widths = [channels, *(features << i for i in range(5))]
         for i in range(1, 6):

@@ -48,7 +48,7 @@ class SRN(nn.Module):
 
     def __init__(self, channels: int = 3, features: int = 32, blocks: int = 3, lstm: bool = False) -> None:
         super().__init__()
-        f, self.blocks = features, blocks
+        f, self.blocks, self.channels = features, blocks, channels
         self.space = "gray" if channels == 1 else "srgb"
         self.reach = 7 * (56 * blocks + 15 + 4 * lstm)  # 7 = 4 + 2 + 1: the scales' steps
         self.enc1_1 = nn.Conv2d(2 * channels, f, 5, padding=2)

@@ -31,7 +31,8 @@ class SSDA(SlidingWindow):
         stride: int = 2,
     ) -> None:
         super().__init__(patch, patch, stride)
-        self.channels, self.space = channels, "gray" if channels == 1 else "srgb"
+        self.channels, self.maps = channels, maps
+        self.space = "gray" if channels == 1 else "srgb"
         out = channels * patch * patch
         self.encoder = nn.ModuleList([nn.Conv2d(channels + maps, hidden[0], patch, stride)])
         self.encoder.extend(nn.Conv2d(a, b, 1) for a, b in pairwise(hidden))
