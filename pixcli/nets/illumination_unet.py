@@ -33,7 +33,7 @@ class Block(nn.Module):
 
 class IlluminationUNet(nn.Module):
     multiple = 16
-    side = 288  # the shorter side that it was trained at
+    side, multiple = 288, 16  # the shorter side that it was trained at
 
     def __init__(self, channels: tuple[int, ...] | list[int] = (32, 48, 64, 96)) -> None:
         super().__init__()

@@ -83,7 +83,8 @@ class Store:
         if not folder.is_dir():
             raise FileNotFoundError(f"training set not found: {folder}")
         cut = (source.reductions, source.short_side, source.colourful)
-        key = hashlib.sha256(f"{folder} {cut}".encode()).hexdigest()[:16]
+        here = [(p.name, p.stat().st_size) for p in sorted(folder.rglob("*")) if p.is_file()]
+        key = hashlib.sha256(f"{folder} {cut} {here}".encode()).hexdigest()[:16]
         pixels, index = cache / f"{key}.u8", cache / f"{key}.json"
         if not index.exists():
             self._pack(folder, pixels, index)

@@ -17,7 +17,7 @@ from pixcli.train.recipes.colorize import KEPT, Colorize
 from pixcli.train.recipes.colorize_fine import ColorizeFine
 from pixcli.train.store import Source
 
-SHARES = (0.10, 0.20, 0.08, 0.08, 0.14)  # of the sources of the first stage
+SHARES = (0.08, 0.17, 0.08, 0.07, 0.10)  # of the sources of the first stage
 TEMPERATURE = 1.1  # of the mean that is shown
 GREY = 300.0  # ab squared: about what grey misses by
 
@@ -29,7 +29,7 @@ class ColorizeMean(ColorizeFine):
         *(replace(s, share=p) for s, p in zip(Colorize.sources, SHARES, strict=True)),
         Source(
             "data/photos_web",
-            0.40,
+            0.50,
             short_side=320,
             colourful=6,
             hold_every=40,
