@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
+import struct
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,41 +23,63 @@ from pixcli.media.extras import Decoded, library
 from pixcli.media.picture import Array, Picture
 
 _SAMPLES = {np.dtype(np.float16), np.dtype(np.float32)}
+_WINDOW = re.compile(rb"dataWindow\0box2i\0\x10\0\0\0(.{16})", re.DOTALL)
+
+# On damaged files the library writes to both streams of its process, so it gets one of its own.
+_CHILD = """
+import json, sys
+import numpy, OpenEXR
+parts = len(OpenEXR.File("picture.exr", header_only=True).parts)
+found = OpenEXR.File("picture.exr", separate_channels=True)
+if len(found.parts) != parts:  # it drops the damaged ones
+    sys.exit(1)
+header, channels = found.header(), found.channels()
+own = header.get("chromaticities")
+told = {
+    "parts": parts,
+    "names": list(channels),
+    "cropped": not numpy.array_equal(header["dataWindow"], header["displayWindow"]),
+    "chromaticities": None if own is None else [float(v) for v in numpy.ravel(own)],
+}
+numpy.savez("channels.npz", **{f"c{n}": c.pixels for n, c in enumerate(channels.values())})
+open("told", "w").write(json.dumps(told))
+"""
 
 
 def _library() -> Any:
     return library("OpenEXR", "exr", "EXR")
 
 
-@contextmanager
-def _named(file: IO[bytes]) -> Iterator[str]:
-    """A name that the library can open: it takes no open file, nor a name that is no UTF-8."""
-    with tempfile.TemporaryDirectory(prefix="pixcli-") as folder:
-        path = Path(folder) / "picture.exr"
-        file.seek(0)
-        with path.open("wb") as copy:
-            shutil.copyfileobj(file, copy)
-        yield str(path)
-
-
 def size(file: IO[bytes]) -> tuple[int, int]:
-    with _named(file) as name:
-        return _size(_library().File(name, header_only=True).header())
+    """Of the data window of the first part."""
+    file.seek(0)
+    found = _WINDOW.search(file.read(1 << 16))
+    if found is None:
+        raise InputError("EXR with a damaged header")
+    left, top, right, bottom = struct.unpack("<4i", found[1])
+    return right - left + 1, bottom - top + 1
 
 
-def _size(header: dict[str, Any]) -> tuple[int, int]:
-    (left, top), (right, bottom) = header["dataWindow"]
-    return int(right) - int(left) + 1, int(bottom) - int(top) + 1
+def _read(file: IO[bytes]) -> tuple[dict[str, Any], dict[str, Array]]:
+    """What the header tells, and the channels of the first part."""
+    with tempfile.TemporaryDirectory(prefix="pixcli-") as folder:
+        file.seek(0)
+        with (Path(folder) / "picture.exr").open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+        done = subprocess.run([sys.executable, "-c", _CHILD], cwd=folder, capture_output=True, check=False)
+        if done.returncode:
+            raise InputError("damaged EXR")
+        told = json.loads((Path(folder) / "told").read_text())
+        with np.load(Path(folder) / "channels.npz") as kept:
+            return told, {name: kept[f"c{n}"] for n, name in enumerate(told["names"])}
 
 
 def read(file: IO[bytes], max_pixels: int) -> Decoded:
     """The data window of the first part. Alpha comes out straight; light without alpha stays as it is."""
-    openexr = _library()
-    with _named(file) as name:
-        pillow.check_size(*_size(openexr.File(name, header_only=True).header()), max_pixels)
-        found = openexr.File(name, separate_channels=True)
-        header, channels = found.header(), {k: c.pixels for k, c in found.channels().items()}
-        parts = len(found.parts)
+    _library()
+    width, height = size(file)
+    pillow.check_size(width, height, max_pixels)
+    told, channels = _read(file)
     names = next((n for n in ("RGB", "Y") if set(n) <= channels.keys()), None)
     if names is None or {"RY", "BY"} & channels.keys():
         raise InputError("EXR without channels R, G, B or Y", "save it as RGB")
@@ -62,15 +89,13 @@ def read(file: IO[bytes], max_pixels: int) -> Decoded:
         raise InputError("EXR with channels of integers or of several sizes", "save it as half or float")
     values = np.stack(used, -1).astype(np.float32)
     lost = ["extra channels"] * (len(channels) > len(used) + (alpha is not None))
-    lost += ["further parts"] * (parts > 1)
-    lost += ["display window"] * (not np.array_equal(header["dataWindow"], header["displayWindow"]))
+    lost += ["further parts"] * (told["parts"] > 1) + ["display window"] * told["cropped"]
     if alpha is not None:
         alpha = alpha.astype(np.float32)
         cover = alpha[..., None]
         values = np.divide(values, cover, out=values.copy(), where=cover > 0)
-    own = header.get("chromaticities")
     save = {
-        "chromaticities": linear.REC709 if own is None else tuple(float(v) for v in np.ravel(own)),
+        "chromaticities": tuple(told["chromaticities"] or linear.REC709),
         "half": used[0].dtype == np.float16,
         "lost": tuple(lost),
     }

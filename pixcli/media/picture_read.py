@@ -6,6 +6,7 @@ Whatever a decoder raises on one file becomes one InputError. Sizes are checked 
 from __future__ import annotations
 
 import io
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,14 @@ _ANIMATED = {"GIF", "WEBP", "AVIF"}
 # Frames and pages of a few bytes can each fill a screen, so all together may have so many
 _ALL_FRAMES = 4  # times the limit of a still,
 _PIXELS_A_BYTE = 1000  # or pixels for each byte of the file, whichever is more;
+_CUT = re.compile(
+    r"truncat|end of file|EOF|not enough (image )?data|insufficient (input )?data|outside of file|too small",
+    re.IGNORECASE,
+)
+_TECHNICAL = re.compile(
+    r"[_'/\\@<>=]|codec|unpack|object|operand|literal|driver|expected|buffer|reshape|index|BMFF|iinf",
+    re.IGNORECASE,
+)
 _FEW = 16_000_000  # pixels that a still may always have
 _FRAMES, _BYTES_A_FRAME = 10_000, 500  # so many frames, or one for so many bytes, whichever is more
 
@@ -114,9 +123,16 @@ def _faults(name: str) -> Iterator[None]:
     except EOFError:
         raise InputError(f"truncated {name}") from None
     except Exception as e:  # the decoders raise anything on damaged files
-        words = str(e).strip().splitlines() or [type(e).__name__]
-        truncated = "truncated" in words[0]
-        raise InputError(f"truncated {name}" if truncated else f"{name} cannot be decoded: {words[0]}") from e
+        raise InputError(_for_people(name, str(e).strip().partition("\n")[0])) from e
+
+
+def _for_people(name: str, words: str) -> str:
+    """One line on a file in a decoder's words, but for those that only programmers understand."""
+    if _CUT.search(words):
+        return f"truncated {name}"
+    if "nsupported" in words and not _TECHNICAL.search(words):
+        return f"{name} cannot be decoded: {words}"
+    return f"damaged {name}" if not words or _TECHNICAL.search(words) else f"damaged {name}: {words}"
 
 
 def _decoded(name: str, file: IO[bytes], max_pixels: int, *, all_frames: bool) -> Iterator[Picture]:
