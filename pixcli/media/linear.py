@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from functools import lru_cache
 
 import imagecodecs
@@ -19,11 +20,17 @@ def profile(chromaticities: tuple[float, ...] = REC709) -> bytes:
     """The ICC profile of linear light with these primaries and white: x and y of red, green, blue, white."""
     xr, yr, xg, yg, xb, yb, xw, yw = chromaticities
     primaries = [xr, yr, 1.0, xg, yg, 1.0, xb, yb, 1.0]
-    return bytes(imagecodecs.cms_profile("rgb", whitepoint=[xw, yw, 1.0], primaries=primaries, gamma=1.0))
+    return _undated(imagecodecs.cms_profile("rgb", whitepoint=[xw, yw, 1.0], primaries=primaries, gamma=1.0))
 
 
+@lru_cache(maxsize=1)
 def gray_profile() -> bytes:
-    return bytes(imagecodecs.cms_profile("gray", whitepoint=[*REC709[6:8], 1.0], gamma=1.0))
+    return _undated(imagecodecs.cms_profile("gray", whitepoint=[*REC709[6:8], 1.0], gamma=1.0))
+
+
+def _undated(icc: bytes) -> bytes:
+    """With one date for ever: the same picture gives the same bytes, and the same profile is known again."""
+    return bytes(icc[:24]) + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + bytes(icc[36:])
 
 
 def light_of(picture: Picture) -> tuple[Array, tuple[float, ...]]:

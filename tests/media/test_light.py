@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from pixcli.errors import InputError
-from pixcli.media import Picture, Ride, encode, plan_format, read, write
+from pixcli.media import Picture, Ride, encode, linear, plan_format, read, write
 from pixcli.media.colour import from_srgb, to_srgb
 from tests.media.scenes import same, scene
 
@@ -111,6 +111,14 @@ def test_a_display_picture_becomes_light_and_looks_the_same(name):
     np.testing.assert_allclose(back.pixels[16, 24], linear, rtol=0.02, atol=2e-3)
     # the smallest of three may vanish beside the largest, with which it shares its exponent
     np.testing.assert_allclose(to_srgb(back), picture.pixels / 255, atol=0.08)
+
+
+def test_a_profile_of_light_does_not_tell_the_time():
+    before = linear.profile(), linear.gray_profile()
+    linear.profile.cache_clear()
+    linear.gray_profile.cache_clear()
+    assert before == (linear.profile(linear.REC709), linear.gray_profile())
+    assert before[0][24:26] == (2000).to_bytes(2)
 
 
 @exr
