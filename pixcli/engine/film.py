@@ -91,12 +91,16 @@ class _Film:
         self.through, self.told = 0, time.monotonic()
 
     def carry(self) -> Saved:
-        if self.settings.frames and self.job.kind == "film":
-            return self.resumably(self.to_pictures)
         length = frames_in_one(self.task, self.settings, self.pixels + self.size[0] * self.size[1])
-        if self.plan.home is None or self.reader.frame_count_hint <= length:
+        if self.settings.frames and self.job.kind == "film":
+            return self.resumably(self.to_pictures, length)
+        if (
+            self.plan.home is None
+            or self.reader.frame_count_hint <= length
+            or not self.writer(self.job.output).joinable
+        ):
             return self.whole()
-        return self.resumably(self.in_segments)
+        return self.resumably(self.in_segments, length)
 
     # One film, in one go
 
@@ -116,14 +120,13 @@ class _Film:
 
     # The same in segments
 
-    def resumably(self, way: Any) -> Saved:
-        length = frames_in_one(self.task, self.settings, self.pixels + self.size[0] * self.size[1])
+    def resumably(self, way: Callable[[Segments], Saved], length: int) -> Saved:
         segments = Segments(self.plan, self.job, length)
         self.through = len(segments.done) * length
         self.reader.skip(self.through)
         self.lose((*self.other_container(), *segments.lost))
         try:
-            saved: Saved = way(segments)
+            saved = way(segments)
         except InputError:
             segments.remove()
             raise

@@ -170,7 +170,8 @@ class _Run:
         fatal = fault.fatal
         if fatal is None and self.ledger is not None:
             try:
-                self.ledger.failed(work.job, fault.text, seconds=seconds)
+                written = error.saved.outputs if isinstance(error, Damaged) else ()
+                self.ledger.failed(work.job, fault.text, written, seconds=seconds)
             except PixcliError as e:
                 fatal = e
         if fatal is not None:

@@ -44,21 +44,22 @@ class Encoder:
         self.width, self.height = width, height
         self.lost: dict[str, None] = {}  # an ordered set
         self.frames_in = self.packets_out = 0
-        self._codec = choose_codec(codec, container, source)
-        self._settings = settings_of(self._codec, crf, preset)
-        self._pixel_format: VideoFormat = choose_pixel_format(self._codec, source, width, height, pix_fmt)
+        self.codec = choose_codec(codec, container, source)
+        self._settings = settings_of(self.codec, crf, preset)
+        self._pixel_format: VideoFormat = choose_pixel_format(self.codec, source, width, height, pix_fmt)
+        self.keeps_alpha = len(self._pixel_format.components) == 4
         self._scaler = VideoReformatter()
 
     def add_to(self, out: OutputContainer) -> Any:
         """The stream that is encoded, added to an open container."""
         source = self.source
-        if self._codec.name == "libsvtav1":
+        if self.codec.name == "libsvtav1":
             os.environ.setdefault("SVT_LOG", "0")  # the only way to stop it from printing
         try:
             # PyAV's stubs list the encoders by name
-            stream: Any = out.add_stream(self._codec.name, rate=source.frame_rate, options=self._settings)
+            stream: Any = out.add_stream(self.codec.name, rate=source.frame_rate, options=self._settings)
         except ValueError as error:  # this container cannot hold that codec
-            raise UsageError(f"{self.container} cannot hold {self._codec.name}") from error
+            raise UsageError(f"{self.container} cannot hold {self.codec.name}") from error
         context = stream.codec_context
         context.width, context.height = self.width, self.height
         context.pix_fmt = self._pixel_format.name
@@ -75,7 +76,6 @@ class Encoder:
         depth = max(c.bits for c in self._pixel_format.components)
         if depth < source.bits:
             self.lose(f"{source.bits}-bit")
-        self._keeps_alpha = len(self._pixel_format.components) == 4
         if source.hdr_metadata:
             self.lose("HDR mastering metadata")
         if source.interlaced:
@@ -89,7 +89,7 @@ class Encoder:
         except OSError:
             raise
         except av.FFmpegError as error:
-            what = f"{self._codec.name} with {self._pixel_format.name} {self._settings or ''}".strip()
+            what = f"{self.codec.name} with {self._pixel_format.name} {self._settings or ''}".strip()
             raise UsageError(f"the encoder refuses {what}: {error.strerror}") from error
 
     def lose(self, what: str) -> None:
@@ -100,7 +100,7 @@ class Encoder:
         if picture.pixels.shape[:2] != (self.height, self.width):
             size = f"{picture.width}×{picture.height}"
             raise ValueError(f"a picture of {size} in a film of {self.width}×{self.height}")
-        if picture.alpha is not None and not self._keeps_alpha:
+        if picture.alpha is not None and not self.keeps_alpha:
             self.lose("alpha")
         image = to_frame(picture, self._pixel_format, self.source.colours, self._scaler)
         image.pts = frame.pts - self.source.origin

@@ -262,9 +262,10 @@ class FilmReader:
             self._pass_until(wanted)
             if self._held:
                 return True
+        number = self._container.streams.video.index(self.stream)
         self._container.close()
         self._container = open_container(self.path)
-        self.stream = next(s for s in self._container.streams.video if s.index == self.stream.index)
+        self.stream = self._container.streams.video[number]
         self._decoder = self._choose_decoder()
         self._decoder.thread_type = "AUTO"
         self._restart()

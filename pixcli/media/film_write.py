@@ -75,6 +75,11 @@ class FilmWriter:
     def lost(self) -> tuple[str, ...]:
         return tuple(self._encoder.lost)
 
+    @property
+    def joinable(self) -> bool:
+        """Whether parts could be joined: FFmpeg marks the alpha of VP9 only where it encodes it."""
+        return not (self._encoder.keeps_alpha and self._encoder.codec.name.startswith("libvpx"))
+
     def __enter__(self) -> FilmWriter:
         with ExitStack() as stack:
             self._temp = stack.enter_context(atomic(self.path))
@@ -178,19 +183,19 @@ def _in_order(parts: Sequence[Path], headers: bytes | None) -> Iterator[Packet[A
     """The packets of all parts. Their decoding times are made anew over the whole film, by the rule that
     encoders follow: the n-th packet is decoded when the (n - delay)-th picture is shown.
     """
-    shown = [packet.pts or 0 for part in parts for packet in _packets_of(part, None)]
+    shown = [packet.pts or 0 for part in parts for packet in _packets_of(part, headers)]
     order = sorted(shown)
     rank = {pts: n for n, pts in enumerate(order)}
     delay = max(n - rank[pts] for n, pts in enumerate(shown))
     n = 0
     for part in parts:
-        for packet in _packets_of(part, headers):
+        for packet in _packets_of(part):
             packet.dts = order[n - delay] if n >= delay else order[n] - (order[delay] - order[0])
             n += 1
             yield packet
 
 
-def _packets_of(part: Path, headers: bytes | None) -> Iterator[Packet[Any]]:
+def _packets_of(part: Path, headers: bytes | None = None) -> Iterator[Packet[Any]]:
     with open_container(part) as container:
         video = container.streams.video[0]
         if headers is not None and video.codec_context.extradata != headers:

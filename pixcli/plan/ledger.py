@@ -164,24 +164,33 @@ class Ledger:
 
         seconds: work of all threads on it. pixels: of the input.
         """
-        made = []
-        if self.home is not None:
-            for path in outputs if outputs is not None else [job.output]:
-                with clearly(path):
-                    status = path.stat()
-                digest = digest_of(path) if self.checksum else ""
-                made.append((self._place(path), status.st_size, status.st_mtime_ns, digest))
+        made = self._made([job.output] if outputs is None else outputs)
         self._note(
             *(job, "done", seconds),
-            outputs=json.dumps(made),
+            outputs=made,
             lost=json.dumps(list(lost)),
             error="",
             pixels=pixels,
         )
 
-    def failed(self, job: Job, error: str, *, seconds: float = 0.0) -> None:
-        """Note why a job failed. What an earlier run made of it stays known."""
-        self._note(job, "failed", seconds, error=error.encode("utf-8", "backslashreplace").decode())
+    def failed(self, job: Job, error: str, outputs: Sequence[Path] = (), *, seconds: float = 0.0) -> None:
+        """Note why a job failed. outputs: what was written all the same, of a damaged film for instance;
+        without any, what an earlier run made of it stays known.
+        """
+        text = error.encode("utf-8", "backslashreplace").decode()
+        self._note(
+            job, "failed", seconds, error=text, **({"outputs": self._made(outputs)} if outputs else {})
+        )
+
+    def _made(self, outputs: Sequence[Path]) -> str:
+        made = []
+        if self.home is not None:
+            for path in outputs:
+                with clearly(path):
+                    status = path.stat()
+                digest = digest_of(path) if self.checksum else ""
+                made.append((self._place(path), status.st_size, status.st_mtime_ns, digest))
+        return json.dumps(made)
 
     def _note(self, job: Job, status: str, seconds: float, **columns: str | int) -> None:
         sets = ", ".join(f"{c}=?" for c in columns)

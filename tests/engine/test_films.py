@@ -58,6 +58,8 @@ def test_a_damaged_film_gives_what_could_be_decoded_and_counts_as_failed(tmp_pat
     assert item.outputs == (str(tmp_path / "out" / "a.mkv"),)
     assert 0 < len(times(tmp_path / "out" / "a.mkv")) < 48
     assert "ends early" in item.text
+    again, events = do([source], tmp_path / "out")  # it may write over what it made itself
+    assert (again.failed, "ends early" in item_of(events).text) == (1, True)
 
 
 def test_a_frame_that_fails_fails_the_film_and_nothing_is_left(tmp_path: Path) -> None:
