@@ -43,6 +43,7 @@ def test_the_wheel_holds_the_weights_and_no_more(wheel):
     assert held == weights | {Path(n).stem + ".toml" for n in weights}
     assert {n.split("/")[0].split("-")[0] for n in names} == {"pixcli"}  # no tests, no examples beside it
     assert not [n for n in names if n.endswith(".pyc")]
+    assert "pixcli/engine/report.html" in names
     assert wheel.stat().st_size < MOST_BYTES
 
 
