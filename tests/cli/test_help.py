@@ -13,6 +13,7 @@ import pytest
 
 import pixcli as package
 from pixcli import __version__
+from pixcli.cli.app import commands
 from pixcli.tasks import TASKS
 
 COMMANDS = [
@@ -59,6 +60,18 @@ def test_a_tasks_own_options_come_first(here, name):
     assert panels[:1] == [f"Options of {name}:"] or not TASKS[name].options()
     for option in TASKS[name].options():
         assert f"--{option.replace('_', '-')}" in text
+
+
+def test_what_a_group_says_of_a_command_is_the_first_line_of_its_help():
+    for words, group in commands():
+        for name, (_, title) in getattr(group, "listed", {}).items():
+            assert group.make(name).help.partition("\n")[0] == title, f"{words} {name}"
+
+
+@pytest.mark.parametrize("command", [words for words, _ in commands()])
+def test_help_ends_with_exit_codes(here, command):
+    text = here(*command.split(), "--help").stdout
+    assert ("Exit codes:" in text) == (command not in ("", "eval", "weights"))
 
 
 def test_version_is_one_line_on_stdout(pixcli):
