@@ -53,8 +53,9 @@ def _ours(key: str, value: Tensor, layout: Layout) -> tuple[str, Tensor]:
             break
     if layout.tensorflow and value.ndim == 4:
         value = value.permute(3, 2, 0, 1)
-    if layout.depth_to_space and key.startswith(f"{layout.depth_to_space}."):
-        value = value.reshape(-1, 3, *value.shape[1:]).transpose(0, 1).flatten(0, 1)
+    shuffled = layout.depth_to_space and key.startswith(f"{layout.depth_to_space}.")
+    if shuffled and value.ndim and value.shape[0] % 3 == 0:  # if not, it will not fit
+        value = value.reshape(value.shape[0] // 3, 3, *value.shape[1:]).transpose(0, 1).flatten(0, 1)
     return key, value.float().contiguous()
 
 

@@ -188,6 +188,13 @@ def test_a_broken_tensorflow_checkpoint_is_one_clear_line(spoil: str, tmp_path: 
         read_published(index)
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 32, 11), (12,), (), (1, 1, 0, 0)])
+def test_a_layer_of_a_wrong_shape_is_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
+    torch.save({"g_conv10/weights": torch.zeros(shape)}, tmp_path / "sid.pt")
+    with pytest.raises(WeightsError, match="looks like See-in-the-Dark"):
+        read_published(tmp_path / "sid.pt")
+
+
 def test_deblurgan_has_its_backbone_renamed_and_what_never_runs_dropped(tmp_path: Path) -> None:
     ours = build("deblurgan-v2").state_dict()
     names = {
