@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -10,7 +11,9 @@ from PIL import ImageCms
 
 from pixcli.media.metadata import icc_space
 from pixcli.media.picture import Array, Picture, peak_of
+from pixcli.media.shaper import Shaper, shaper_of
 
+_D65, _REC709 = [0.3127, 0.3290, 1.0], [0.64, 0.33, 1.0, 0.30, 0.60, 1.0, 0.15, 0.06, 1.0]
 _COLORSPACES = {"RGB": "rgb", "GRAY": "gray", "CMYK": "cmyk", "Lab": "lab"}
 
 
@@ -27,6 +30,8 @@ def to_srgb(picture: Picture) -> Array:
     if icc is not None:
         if picture.gray:
             pixels = _gray_to_srgb(pixels, icc)
+        elif (shaper := _shaper(icc, pixels.dtype)) is not None:
+            pixels = shaper.to_srgb(pixels)
         else:
             pixels = convert_float(as_float(pixels), icc, srgb_profile())
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
@@ -43,6 +48,8 @@ def from_srgb(rgb: Array, picture: Picture) -> Array:
     if icc is not None:
         if rgb.shape[2] == 1:
             rgb = _srgb_to_gray(rgb, icc)
+        elif (shaper := _shaper(icc, picture.pixels.dtype)) is not None:
+            rgb = shaper.from_srgb(as_float(rgb), picture.pixels.dtype)
         else:
             rgb = convert_float(as_float(rgb), srgb_profile(), icc)
     return as_type(rgb, picture.pixels.dtype)
@@ -91,6 +98,15 @@ def lab_to_srgb(lab: Array) -> Array:
 @lru_cache(maxsize=1)
 def srgb_profile() -> bytes:
     return bytes(imagecodecs.cms_profile("srgb"))
+
+
+@lru_cache(maxsize=8)
+def _shaper(icc: bytes, dtype: np.dtype[Any]) -> Shaper | None:
+    """The fast way through this profile; near black its tables are too coarse for more than 8 bits."""
+    if dtype != np.uint8:
+        return None
+    light = bytes(imagecodecs.cms_profile("rgb", whitepoint=_D65, primaries=_REC709, gamma=1.0))
+    return shaper_of(icc, int(np.iinfo(dtype).max) + 1, convert_float, light, srgb_profile())
 
 
 @lru_cache(maxsize=64)

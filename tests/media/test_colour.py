@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from pixcli.media import Picture, Ride
-from pixcli.media.colour import as_type, from_srgb, ink_to_srgb, to_srgb, usable
+from pixcli.media.colour import (
+    as_float,
+    as_type,
+    convert_float,
+    from_srgb,
+    ink_to_srgb,
+    srgb_profile,
+    to_srgb,
+    usable,
+)
 
 D65 = [0.3127, 0.3290, 1.0]
 P3 = [0.680, 0.320, 1.0, 0.265, 0.690, 1.0, 0.150, 0.060, 1.0]
@@ -43,6 +52,14 @@ def test_a_wide_profile_goes_there_and_back(dtype):
     np.testing.assert_allclose(
         back.astype(float), picture.pixels, atol=0 if dtype == np.uint8 else picture.peak * 5e-4
     )
+
+
+def test_tables_give_what_the_library_gives():
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8)
+    picture = Picture(pixels, None, Ride(icc=wide()))
+    truth = convert_float(as_float(pixels), wide(), srgb_profile())
+    np.testing.assert_allclose(to_srgb(picture), truth, atol=3e-4, rtol=3e-4)
+    np.testing.assert_array_equal(from_srgb(to_srgb(picture), picture), pixels)
 
 
 def test_white_stays_white():
