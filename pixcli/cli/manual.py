@@ -23,4 +23,5 @@ FILES = {
     "pixcli.toml": "Defaults of a project: here, or in the nearest folder above that has one.",
     "~/.config/pixcli/pixcli.toml": "Defaults of a user (`pixcli doctor` says where it is on this system).",
     "OUT/.pixcli/ledger.sqlite": "What has been done in OUT.",
+    "OUT/.pixcli/films/": "The finished segments of long films, until they are joined.",
 }

@@ -114,7 +114,10 @@ class Encoder:
 
     def rest(self) -> Iterator[Packet[Any]]:
         """What the encoder has held back."""
-        yield from self._packets(None)
+        for packet in self._packets(None):
+            if self.frames_in == 1:
+                packet.dts = packet.pts  # x265 leaves it at whatever was there before
+            yield packet
 
     def _packets(self, image: av.VideoFrame | None) -> Iterator[Packet[Any]]:
         with in_one_line(f"frame {self.frames_in} cannot be encoded"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from folders import draw, film, scenes, times
@@ -17,7 +20,12 @@ from standin import Invert, do, plan_for
 from pixcli.engine import Event, Settings, run
 from pixcli.errors import InputError
 from pixcli.media import FilmReader, frames
+from pixcli.media.film import output_suffix
+from pixcli.media.kind import kind_of
 from pixcli.tasks import Sample
+
+DATA = os.environ.get("PIXCLI_DATA")
+needs_data = pytest.mark.skipif(not DATA, reason="PIXCLI_DATA does not name the larger test data")
 
 
 def item_of(events: Sequence[Event]) -> Any:
@@ -135,3 +143,76 @@ def test_stills_do_not_load_the_film_library(photos: Path, tmp_path: Path) -> No
 
     code = "import sys, pixcli.engine; sys.exit('av' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def manifest(kind: str) -> list[Any]:
+    if not DATA:
+        return []
+    rows = json.loads((Path(DATA) / "inputs" / kind / "manifest.json").read_text())["files"]
+    return [row for row in rows if row["file"].startswith("film/")]
+
+
+@needs_data
+@pytest.mark.parametrize("row", manifest("good"), ids=lambda row: row["file"])
+def test_every_good_film_is_done_in_segments(tmp_path: Path, row: Any) -> None:
+    """The picture is another, its frames and their times are not, nor is the sound."""
+    source = Path(DATA or "") / "inputs/good" / row["file"]
+    if kind_of(source) != "film":
+        pytest.skip("an animation, not a film")
+    task = Invert()
+    how = {"plan": {"suffix_of": lambda path, kind: output_suffix(path.suffix)}, "segment": 8}
+    summary, events = do([source], tmp_path / "out", task, **how)
+    assert (summary.done, summary.exit_code) == (1, 0), item_of(events)
+    assert task.followed == list(range(row["expect"]["frames"]))
+    (made,) = item_of(events).outputs
+    with FilmReader(source) as film:
+        before = [(f.pts - film.origin) * f.time_base for f in film]
+    with FilmReader(made) as film:
+        assert [f.pts * f.time_base for f in film] == before
+        assert film.faults() == []
+    lost = {"interlacing", "12-bit", "avi container", "ts container", "flv container"}
+    assert set(item_of(events).lost) <= lost
+    assert sound(Path(made)) == sound(source)
+
+
+def sound(path: Path) -> list[list[bytes]]:
+    found: dict[int, list[bytes]] = {}
+    with av.open(str(path)) as container:
+        for packet in container.demux():
+            if packet.size and packet.stream.type == "audio":
+                found.setdefault(packet.stream.index, []).append(bytes(packet))
+    return list(found.values())
+
+
+@needs_data
+@pytest.mark.parametrize("row", manifest("bad"), ids=lambda row: row["file"])
+def test_every_bad_film_is_failed_with_what_it_gave_or_nothing(tmp_path: Path, row: Any) -> None:
+    source = Path(DATA or "") / "inputs/bad" / row["file"]
+    summary, events = do([source], tmp_path / "out", segment=8)
+    if row["expect"] == "either":
+        assert summary.done + summary.failed == 1
+        return
+    assert (summary.done, summary.failed) == (0, 1)
+    items = [e.item for e in events if e.item is not None]
+    assert len(items) == 1
+    assert len(items[0].text.splitlines()) == 1
+    assert bool(items[0].outputs) == (row["expect"] == "lenient")
+    for path in items[0].outputs:
+        with FilmReader(path) as film:
+            assert len(list(film)) > 4
+            assert film.faults() == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+@pytest.mark.parametrize("segment", [None, 100])
+def test_memory_does_not_grow_with_the_length_of_a_film(tmp_path: Path, segment: int | None) -> None:
+    source = film(tmp_path / "in" / "a.mp4", 1500)
+    seen: list[int] = []
+
+    def look(samples: Sequence[Sample]) -> None:
+        text = Path("/proc/self/status").read_text()
+        seen.append(int(text.partition("VmRSS:")[2].split()[0]))
+
+    assert do([source], tmp_path / "out", Invert(look), segment=segment, memory=2_000_000)[0].done == 1
+    third = len(seen) // 3
+    assert max(seen[2 * third :]) <= 1.05 * max(seen[third : 2 * third])

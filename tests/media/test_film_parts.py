@@ -127,6 +127,14 @@ def test_parts_join_without_a_seam(tmp_path: Path, suffix: str, codec: str) -> N
         assert (one.pixels == other.pixels).all()
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1", "mpeg4"])
+@pytest.mark.parametrize("last", [1, 2, 3, 4])
+def test_a_short_last_part_is_one_as_well(tmp_path: Path, codec: str, last: int) -> None:
+    source = make_film(tmp_path / "a.mp4", pix_fmt="yuv420p10le", pts=STEADY[: 5 + last])
+    in_parts(source, tmp_path / "b.mp4", (5, last), codec=codec)
+    assert times(tmp_path / "b.mp4") == times(source)
+
+
 def test_a_joined_film_has_all_that_lies_beside_the_picture(tmp_path: Path) -> None:
     source, target = rich(tmp_path), tmp_path / "b.mkv"
     assert in_parts(source, target, (6, 4)) == ()
