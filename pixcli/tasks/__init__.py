@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LISTED = {
     "colorize": ("Colorize", "Colour black-and-white photographs and films."),
     "superres": ("SuperRes", "Enlarge photographs and films by any factor."),
+    "denoise": ("Denoise", "Remove noise from photographs and films."),
 }
 __all__ = ["TASKS", "Option", "PictureTask", "Result", "Sample", "Task"]
 
