@@ -62,7 +62,7 @@ def work(plan: plan.Plan) -> list[str]:
     with plan.ledger() as ledger:
         for job in plan.todo:
             if ledger.claim(job):
-                text = f"P made of {job.input.read_text()}" if job.input.exists() else "made"
+                text = f"P made of {job.input.read_text()}" if job.input.is_file() else "made"
                 job.output.parent.mkdir(parents=True, exist_ok=True)
                 temp = job.output.with_name(f".{job.output.name[:200]}.tmp")
                 temp.write_text(text)
