@@ -17,6 +17,7 @@ LISTED = {
     "colorize": ("Colorize", "Colour black-and-white photographs and films."),
     "superres": ("SuperRes", "Enlarge photographs and films by any factor."),
     "denoise": ("Denoise", "Remove noise from photographs and films."),
+    "derain": ("Derain", "Remove falling rain, or drops on a window, from photographs and films."),
 }
 __all__ = ["TASKS", "Option", "PictureTask", "Result", "Sample", "Task"]
 
