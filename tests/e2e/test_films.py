@@ -80,7 +80,7 @@ def line_of(tiny: Any, *more: object) -> list[str]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("suffix", [".mp4", pytest.param(".mkv", marks=pytest.mark.slow)])
 def test_a_run_that_is_killed_in_mid_film_goes_on(pixcli, tiny, tmp_path, suffix):
     make(tmp_path / f"in{suffix}")
     how = ("--segment", SEGMENT, "--batch", 1)
