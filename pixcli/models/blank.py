@@ -62,6 +62,8 @@ def blank(card: Card, shapes: Mapping[str, Iterable[int]]) -> nn.Module:
 
 
 def _modest(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
     if isinstance(value, list | tuple):
         return len(value) <= 64 and all(map(_modest, value))
     return isinstance(value, str | bool) or (isinstance(value, int | float) and abs(value) <= ARGUMENT_LIMIT)

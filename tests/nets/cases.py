@@ -26,11 +26,14 @@ class Case:
     heavy: bool = False  # too large to be trained in a test of seconds
 
 
-QUARTER = Fraction(1, 4)
+HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
 
 CASES = {
     "subpixel": Case({"channels": 16, "blocks": 2}, grows=Fraction(3), scale=3, reach=7),
     "lite-colour": Case({"channels": 16}, channels=1, out=313, grows=QUARTER, multiple=32, rate=1e-2),
+    "lite-segment": Case(
+        {"heads": {"labels": 11, "rooms": 5}, "channels": 16}, out=16, grows=HALF, multiple=32, rate=1e-2
+    ),
     "zhang2016": Case(channels=1, out=313, grows=QUARTER, multiple=8, rate=5e-4, heavy=True),
     "srcnn": Case({"scale": 3}, grows=Fraction(3), reach=4),
     "vdsr": Case({"depth": 6, "features": 16}, grows=Fraction(2), scale=2, reach=5),
@@ -66,6 +69,8 @@ CASES = {
 FULL = {"blocks": 32, "features": 256, "residual": 0.1}
 PARAMETERS = [
     ("subpixel", {}, 825_984),
+    ("lite-segment", {"finest": 4}, 3_238_219),
+    ("lite-segment", {}, 3_276_299),
     ("restore-unet", {"maps": 1}, 1_711_872),
     ("illumination-unet", {}, 718_872),
     ("zhang2016", {}, 32_235_385),
