@@ -1,7 +1,7 @@
 """TopDown: the plain decoder that the compact networks share, and what their encoder is fed.
 
-After FPN (Lin et al., CVPR 2017: 1 × 1 laterals, enlargement, sum, 3 × 3), with batch norm and ReLU after each
-3 × 3 and, at the top, the mean over the whole picture through two small layers, as in LiteColour.
+After FPN (Lin et al., CVPR 2017: 1 × 1 laterals, enlargement, sum, 3 × 3), with batch norm and ReLU after
+each 3 × 3 and, at the top, the mean over the whole picture through two small layers, as in LiteColour.
 In: features at 1/2, 1/4, … 1/32, as EfficientNetLite0 gives them. Out: as many maps as the decoder goes down
 to, all of `channels` channels, finest first.
 """
