@@ -170,4 +170,14 @@ LAYOUTS = (
         ),
         licence="BSD-2-Clause",
     ),
+    Layout(
+        "ESPNet (Mehta et al. 2018)",
+        *("segment", "espnet", "encoder.level2_0.c1.conv.weight"),
+        variants=(
+            {"classes": 20, "joined": False, "data": "cityscapes"},
+            {"classes": 12, "joined": True, "data": "camvid"},
+        ),
+        drop=r".*\.num_batches_tracked$",
+        licence="MIT",
+    ),
 )

@@ -43,6 +43,12 @@ NETWORKS: dict[str, str] = {
     "fill-vae": "pixcli.nets.fill_vae:FillVAE",
     "see-in-the-dark": "pixcli.nets.see_in_the_dark:SeeInTheDark",
     "hdrnet": "pixcli.nets.hdrnet:HDRNet",
+    "fcn": "pixcli.nets.fcn:FCN",
+    "segnet": "pixcli.nets.segnet:SegNet",
+    "unet": "pixcli.nets.unet:UNet",
+    "dilation": "pixcli.nets.dilation:Dilation",
+    "deeplab-v1": "pixcli.nets.deeplab_v1:DeepLabV1",
+    "espnet": "pixcli.nets.espnet:ESPNet",
 }
 
 

@@ -26,7 +26,7 @@ class Case:
     heavy: bool = False  # too large to be trained in a test of seconds
 
 
-HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
+HALF, QUARTER, EIGHTH = Fraction(1, 2), Fraction(1, 4), Fraction(1, 8)
 
 CASES = {
     "subpixel": Case({"channels": 16, "blocks": 2}, grows=Fraction(3), scale=3, reach=7),
@@ -64,6 +64,28 @@ CASES = {
     "fill-vae": Case({"features": [8, 8], "latent": 4}, channels=4, multiple=4, rate=1e-2),
     "see-in-the-dark": Case({"features": 4}, channels=4, grows=Fraction(2), multiple=16, reach=102),
     "hdrnet": Case({"side": 32, "cells": 8, "illumination": True}, dark=True),
+    "fcn": Case(
+        {"classes": 8, "caffe": False, "width": 4, "hidden": 16}, out=8, multiple=32, reach=240, rate=1e-2
+    ),
+    "segnet": Case({"classes": 8, "width": 4}, out=8, rate=1e-2),
+    "unet": Case(
+        {"channels": 3, "classes": 8, "width": 4, "padding": True}, out=8, multiple=16, reach=102, rate=1e-2
+    ),
+    "dilation": Case(
+        {"classes": 8, "context": "basic", "width": 4, "hidden": 16},
+        out=8,
+        grows=EIGHTH,
+        multiple=8,
+        rate=1e-2,
+    ),
+    "deeplab-v1": Case(
+        {"classes": 8, "scales": True, "width": 4, "hidden": 16, "side_width": 8},
+        out=8,
+        grows=EIGHTH,
+        multiple=8,
+        rate=1e-2,
+    ),
+    "espnet": Case({"classes": 8, "p": 1, "q": 1}, out=8, multiple=8, reach=461, rate=1e-2),
 }
 
 FULL = {"blocks": 32, "features": 256, "residual": 0.1}
@@ -126,4 +148,21 @@ PARAMETERS = [
     ("see-in-the-dark", {"sensor": "xtrans"}, 7_762_203),
     ("see-in-the-dark", {"sensor": "rgb"}, 7_759_683),
     ("hdrnet", {}, 482_080),
+    ("fcn", {"stride": 32, "fixed": False}, 134_346_581 + 1_806_336),
+    ("fcn", {"stride": 16, "fixed": False}, 134_357_354 + 7_056 + 451_584),
+    ("fcn", {"stride": 8, "fixed": False}, 134_362_751 + 2 * 7_056 + 112_896),
+    ("segnet", {}, 29_449_355),
+    ("segnet", {"classes": 12}, 29_449_932),
+    ("segnet", {"classes": 21}, 29_455_125),
+    ("segnet", {"basic": True}, 1_416_587),
+    ("unet", {}, 31_030_658),
+    ("unet", {"channels": 3, "classes": 21}, 31_033_045),
+    ("unet", {"channels": 3, "classes": 1, "width": 32}, 7_760_097),
+    ("dilation", {}, 134_346_581),
+    ("dilation", {"context": "basic"}, 134_346_581 + 28_392),
+    ("dilation", {"context": "large"}, 141_149_720),
+    ("deeplab-v1", {}, 20_505_429),
+    ("deeplab-v1", {"scales": True}, 20_505_429 + 1_206_016),
+    ("espnet", {}, 364_569),
+    ("espnet", {"classes": 12, "joined": True}, 354_517),
 ]
