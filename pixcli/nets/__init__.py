@@ -49,6 +49,15 @@ NETWORKS: dict[str, str] = {
     "dilation": "pixcli.nets.dilation:Dilation",
     "deeplab-v1": "pixcli.nets.deeplab_v1:DeepLabV1",
     "espnet": "pixcli.nets.espnet:ESPNet",
+    "eigen2014": "pixcli.nets.eigen2014:Eigen2014",
+    "eigen2015": "pixcli.nets.eigen2015:EigenFergus",
+    "unet-depth": "pixcli.nets.unet_depth:UNetDepth",
+    "densedepth": "pixcli.nets.dense_depth:DenseDepth",
+    "monodepth": "pixcli.nets.monodepth:MonoDepth",
+    "flownet-simple": "pixcli.nets.flownet:FlowNetSimple",
+    "flownet-corr": "pixcli.nets.flownet:FlowNetCorr",
+    "pwc-net": "pixcli.nets.pwc_net:PWCNet",
+    "spynet": "pixcli.nets.spynet:SPyNet",
 }
 
 

@@ -11,7 +11,9 @@ from typing import Any
 class Case:
     """arguments: of a small one, where there is a choice. reach: its reach, None for the whole picture.
 
-    grows: output pixels per input pixel. scale: what forward(x, scale) is given, when it takes that.
+    grows: output pixels per input pixel. fixed: height and width of the one input that it takes, then of what
+    it gives. picture: it gives a picture; if not, numbers of another kind. scale: what forward(x, scale) is
+    given, when it takes that.
     """
 
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -19,6 +21,8 @@ class Case:
     out: int = 3
     grows: Fraction = Fraction(1)
     multiple: int = 1
+    fixed: tuple[int, int, int, int] | None = None
+    picture: bool = True
     scale: int | None = None
     reach: int | None = None
     rate: float = 3e-3  # for overfitting
@@ -27,6 +31,7 @@ class Case:
 
 
 HALF, QUARTER, EIGHTH = Fraction(1, 2), Fraction(1, 4), Fraction(1, 8)
+SMALL = (68, 84)  # height and width that suit networks of a fixed size
 
 CASES = {
     "subpixel": Case({"channels": 16, "blocks": 2}, grows=Fraction(3), scale=3, reach=7),
@@ -86,6 +91,25 @@ CASES = {
         rate=1e-2,
     ),
     "espnet": Case({"classes": 8, "p": 1, "q": 1}, out=8, multiple=8, reach=461, rate=1e-2),
+    "eigen2014": Case({"size": SMALL, "hidden": 32}, out=1, fixed=(*SMALL, 15, 19), picture=False, rate=3e-4),
+    "eigen2015": Case(
+        {"encoder": "alexnet", "size": SMALL, "hidden": 32}, out=4, fixed=(*SMALL, 29, 37), picture=False
+    ),
+    "unet-depth": Case({"width": 4}, out=1, multiple=16, reach=102, picture=False, rate=1e-2),
+    "densedepth": Case({"features": 32, "blocks": [1, 1, 1, 1], "growth": 8}, out=1, grows=HALF, multiple=32),
+    "monodepth": Case({"width": 2}, out=2, multiple=128, picture=False, rate=3e-2),
+    "flownet-simple": Case({"width": 4}, channels=6, out=2, grows=QUARTER, multiple=64),
+    "flownet-corr": Case(
+        {"width": 4, "reach": 4, "bias": False}, channels=6, out=2, grows=QUARTER, multiple=64
+    ),
+    "pwc-net": Case(
+        {"pyramid": [4] * 6, "dense": [4] * 5, "context": [4] * 6},
+        channels=6,
+        out=2,
+        grows=QUARTER,
+        multiple=64,
+    ),
+    "spynet": Case({"levels": 2}, channels=6, out=2, multiple=2, picture=False),
 }
 
 FULL = {"blocks": 32, "features": 256, "residual": 0.1}
@@ -165,4 +189,17 @@ PARAMETERS = [
     ("deeplab-v1", {"scales": True}, 20_505_429 + 1_206_016),
     ("espnet", {}, 364_569),
     ("espnet", {"classes": 12, "joined": True}, 354_517),
+    ("eigen2014", {}, 70_757_734 + 119_437),
+    ("eigen2015", {}, 217_970_376 + 4_070),
+    ("eigen2015", {"encoder": "alexnet"}, 3_747_200 + 120_083_072 + 486_017 + 465_795 + 431_876 + 4_070),
+    ("unet-depth", {}, 31_031_745),
+    ("densedepth", {}, 42_657_689),
+    ("densedepth", {"features": 832}, 21_365_405),
+    ("monodepth", {}, 31_600_072),
+    ("flownet-simple", {}, 38_676_514),
+    ("flownet-simple", {"bias": False}, 38_675_536),
+    ("flownet-corr", {}, 39_175_298),
+    ("flownet-corr", {"bias": False}, 39_174_320),
+    ("pwc-net", {}, 9_374_340),
+    ("spynet", {}, 1_440_300),
 ]
