@@ -16,18 +16,19 @@ from torch.nn import functional as F
 TAPS = ("transition2", "transition1", "pool0", "relu0")  # at 1/16, 1/8, 1/4, 1/2
 
 
-class Up(nn.Sequential):
+class Up(nn.Module):
     """Twice as large, beside what was skipped, and two convolutions."""
 
     def __init__(self, c_in: int, c_out: int) -> None:
-        super().__init__(
+        super().__init__()
+        self.convs = nn.Sequential(
             *(nn.Conv2d(c_in, c_out, 3, padding=1), nn.LeakyReLU(0.2)),
             *(nn.Conv2d(c_out, c_out, 3, padding=1), nn.LeakyReLU(0.2)),
         )
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return super().forward(torch.cat((x, skip), 1))
+        return self.convs(torch.cat((x, skip), 1))
 
 
 class DenseDepth(nn.Module):

@@ -61,6 +61,8 @@ class EigenFergus(nn.Module):
     """encoder: "vgg" or "alexnet". labels: classes, instead of depth and normals. hidden: of the scene."""
 
     reach = None
+    taps: Tensor
+    mean: Tensor
 
     def __init__(
         self,
@@ -71,10 +73,10 @@ class EigenFergus(nn.Module):
     ) -> None:
         super().__init__()
         self.size = tuple(size)
-        self.half = [(s + 1 - 9) // 2 + 1 for s in size]
-        self.quarter = [(s - 3) // 2 + 1 for s in self.half]
-        self.cells = [-(-s // 4) for s in self.quarter]
-        self.convs = {"vgg": VGG16, "alexnet": CoarseConvs}[encoder]()
+        self.at2 = [(s + 1 - 9) // 2 + 1 for s in size]
+        self.at4 = [(s - 3) // 2 + 1 for s in self.at2]
+        self.cells = [-(-s // 4) for s in self.at4]
+        self.convs = VGG16() if encoder == "vgg" else CoarseConvs()
         h, w = (self.convs.cells(s) for s in size)
         self.full = nn.Sequential(
             nn.Flatten(),
@@ -88,7 +90,7 @@ class EigenFergus(nn.Module):
         c_in = 64 + labels  # depth and normals take the places of four features
         self.s3 = nn.ModuleDict({name: stack(c_in, c, 2) for name, c in tasks.items()})
         if not labels:
-            self.depths_bias = nn.Parameter(torch.zeros(1, 1, *self.quarter))
+            self.depths_bias = nn.Parameter(torch.zeros(1, 1, *self.at4))
         taps = torch.tensor([0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25])
         self.register_buffer("taps", torch.outer(taps, taps).expand(64, 1, 7, 7), persistent=False)
         self.register_buffer("mean", torch.tensor(VGG_MEAN).view(1, 3, 1, 1), persistent=False)
@@ -97,7 +99,7 @@ class EigenFergus(nn.Module):
         """64 features at 1/4 of the picture."""
         x = self.full(0.01 * self.convs(x * 255 - self.mean)).unflatten(1, (64, *self.cells))
         x = F.conv_transpose2d(x, self.taps.to(x), stride=4, groups=64)
-        return x[:, :, 2 : 2 + self.quarter[0], 2 : 2 + self.quarter[1]]
+        return x[:, :, 2 : 2 + self.at4[0], 2 : 2 + self.at4[1]]
 
     def scale2(self, x: Tensor) -> Tensor:
         f = torch.cat((self.conv_s2_1(around(x)), self.scale1(x)), 1)

@@ -31,6 +31,7 @@ class Refining(nn.Module):
     """
 
     reach, multiple = None, 64
+    mean: Tensor
 
     def __init__(self, c_in: int, bias: bool, width: int) -> None:
         super().__init__()
@@ -61,7 +62,7 @@ class Refining(nn.Module):
         skips.append(self.conv4_1(self.conv4(skips[-1])))
         skips.append(self.conv5_1(self.conv5(skips[-1])))
         x = self.conv6_1(self.conv6(skips[-1]))
-        flows = [self.predict_flow6(x)]
+        flows = [self.get_submodule("predict_flow6")(x)]
         for level in (5, 4, 3, 2):
             wide = self.get_submodule(f"deconv{level}")(x)
             flow = self.get_submodule(f"upsampled_flow{level + 1}_to_{level}")(flows[0])

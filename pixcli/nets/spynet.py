@@ -25,6 +25,8 @@ class SPyNet(nn.Module):
     """basic[0] is for the coarsest level."""
 
     reach = None
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, levels: int = 6) -> None:
         super().__init__()
@@ -47,7 +49,8 @@ class SPyNet(nn.Module):
                 flow = 2 * F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=True)
                 second = warp(second, flow)
             f = torch.cat((first, second, flow), 1)
-            for conv in convs[:-1]:
+            *inner, last = convs.children()
+            for conv in inner:
                 f = F.relu(conv(f))
-            flow = flow + convs[-1](f).float()
+            flow = flow + last(f).float()
         return flow

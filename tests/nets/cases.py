@@ -95,7 +95,7 @@ CASES = {
     "eigen2015": Case(
         {"encoder": "alexnet", "size": SMALL, "hidden": 32}, out=4, fixed=(*SMALL, 29, 37), picture=False
     ),
-    "unet-depth": Case({"width": 4}, out=1, multiple=16, reach=102, picture=False, rate=1e-2),
+    "unet-depth": Case({"width": 4, "norm": True}, out=1, multiple=16, reach=102, picture=False, rate=1e-2),
     "densedepth": Case({"features": 32, "blocks": [1, 1, 1, 1], "growth": 8}, out=1, grows=HALF, multiple=32),
     "monodepth": Case({"width": 2}, out=2, multiple=128, picture=False, rate=3e-2),
     "flownet-simple": Case({"width": 4}, channels=6, out=2, grows=QUARTER, multiple=64),
