@@ -155,6 +155,24 @@ LAYOUTS = (
         licence="none stated",
     ),
     Layout(
+        "SPyNet (Ranjan & Black 2017)",
+        *("flow", "spynet", "basic.0.0.weight"),
+        variants=tuple({"levels": n} for n in (6, 5, 4)),
+        licence="non-commercial and scientific research only",
+    ),
+    Layout(
+        "FlowNetCorr (Dosovitskiy et al. 2015)",
+        *("flow", "flownet-corr", "conv_redir.0.weight"),
+        variants=({"bias": False}, {"bias": True}),
+        licence="none stated",
+    ),
+    Layout(
+        "FlowNetSimple (Dosovitskiy et al. 2015)",
+        *("flow", "flownet-simple", "predict_flow6.weight"),
+        variants=({"bias": False}, {"bias": True}),
+        licence="none stated",
+    ),
+    Layout(
         "DeepDeblur (Nah et al. 2017)",
         *("deblur", "nah2017", "body_models.0.body.0.weight"),
         licence="MIT",
