@@ -10,6 +10,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -38,11 +39,12 @@ def perform(task_type: type[Task], typed: dict[str, Any]) -> int:
 
     torch comes in when there is something to do.
     """
-    task = task_type(**given_options(task_type, typed))
     given = SimpleNamespace(**typed)
+    task = task_type(**given_options(task_type, typed | _map_named(task_type, given)))
     shard = _shard(given.shard)
     _check_streams(task.name, given)
     _check_needs(task)
+    _check_out(task, given)
 
     from pixcli.models import find
 
@@ -77,6 +79,25 @@ def _check_streams(name: str, given: SimpleNamespace) -> None:
         raise UsageError("no picture comes on stdin", "pipe one in, or name a file")
 
 
+def _map_named(task: type[Task], given: SimpleNamespace) -> dict[str, str]:
+    """The format of maps that the output's suffix means, where none is told."""
+    end = "" if given.out is None or given.format is not None else Path(given.out).suffix.lower()
+    return next(({"format": name} for name, suffix in task.forms.items() if suffix == end), {})
+
+
+def _check_out(task: Task, given: SimpleNamespace) -> None:
+    """Pictures are not replaced by maps, and no picture's name is given to a map."""
+    if not task.forms:
+        return
+    if given.in_place:
+        raise UsageError(f"{task.name} gives no picture to replace the input by", "give -o OUT")
+    from pixcli.plan.job import PICTURES
+
+    end = Path(given.out).suffix.lower()
+    if task.exact() and end != task.suffix() and end[1:] in PICTURES and not Path(given.out).is_dir():
+        raise UsageError(f"-o {given.out}: {task.name} gives a map, {task.suffix()}", "or a view: --view")
+
+
 def _check_needs(task: Task) -> None:
     for key, example in task.needs.items():
         if task.values[key] is None:
@@ -109,13 +130,14 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
         task=task.name,
         kind_of=kind_of,
         words_of=words_of,
-        suffix_of=_suffix_of,
+        suffix_of=partial(_suffix_of, task),
+        also=frozenset(suffix[1:] for suffix in task.forms.values()),
         as_frames=given.frames,
         options=matter,
         weights=card.sha256 or _digest(card),
         model=given.model or task.default,
         name=given.name,
-        format=given.format,
+        format=_suffix_asked(task, given.format),
         in_place=given.in_place,
         recursive=not given.no_recursive,
         listed_from=given.listed,
@@ -127,12 +149,19 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
     )
 
 
-def _suffix_of(path: Path, kind: str) -> str:
-    """Of the output: the input's own, or for a format or container that is only read, one that is written."""
+def _suffix_asked(task: Task, format: str | None) -> str | None:
+    """What --format says, as a suffix: those of maps have names of their own."""
+    return format if format is None else task.forms.get(format.lower().removeprefix("."), format)
+
+
+def _suffix_of(task: Task, path: Path, kind: str) -> str:
+    """Of the output: the task's; or the input's own; or, of one that is only read, one that is written."""
     from pixcli.plan.job import split_suffix
 
     own = split_suffix(path.name)[1]
     if kind != "film":
+        if task.suffix():
+            return task.suffix()
         from pixcli.media.kind import output_suffix
     else:
         from pixcli.media.film_codec import output_suffix  # brings in the film library
@@ -167,6 +196,8 @@ def _run(task: Task, card: "Card", plan: "Plan", given: SimpleNamespace) -> int:
     names = "device precision tile batch workers format quality codec crf preset pix_fmt"
     names += " segment fail_fast max_failures strict max_pixels debug"
     settings = Settings(**{name: getattr(given, name) for name in names.split()}, **film_settings(given))
+    if task.forms and _suffix_asked(task, given.format) != given.format:
+        settings = replace(settings, format=None)
     if settings.format is None:
         settings = replace(settings, format=_typed_format(plan, given.out))
     listeners: list[Listener] = [

@@ -15,6 +15,7 @@ from pixcli.engine.interrupts import Stop
 from pixcli.engine.pictures import Saved, Work, size_of, target_of, written
 from pixcli.engine.room import cost_of
 from pixcli.engine.settings import Settings
+from pixcli.engine.survey import survey_frames
 from pixcli.media import frames, write, write_frames
 from pixcli.media.formats import CAN
 
@@ -32,6 +33,7 @@ def carry_animation(task: Task, work: Work, plan: Plan, settings: Settings, stop
     """
     job = work.job
     cost = cost_of(task, *size_of(job))
+    survey_frames(task, partial(frames, job.input, max_pixels=settings.max_pixels), stop)
     pages = frames(job.input, max_pixels=settings.max_pixels)
     loads = (Load(page, cost, partial(task.prepare, replace(page, name=job.relative))) for page in pages)
     lost: dict[str, None] = {}
@@ -44,7 +46,7 @@ def carry_animation(task: Task, work: Work, plan: Plan, settings: Settings, stop
                 lost.update(dict.fromkeys(result.lost))
                 work.pixels += page.width * page.height
                 tell(number, page.ride.save.get("frames", 0))
-                yield result.pictures[""]
+                yield result.shown()
         except Exception as e:
             faults.append(e)
             raise

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 from pixcli.engine.belt import Load
 from pixcli.engine.in_order import Recall, Tell, in_order
 from pixcli.engine.interrupts import Stop
-from pixcli.engine.pictures import Saved, Work, refuse_losses
+from pixcli.engine.pictures import Saved, Work, path_of, put_beside, refuse_losses, writer_of
 from pixcli.engine.room import cost_of
 from pixcli.engine.segments import Segments, frames_in_one
 from pixcli.engine.settings import Settings
+from pixcli.engine.survey import survey_film
 from pixcli.errors import InputError, OutputError
-from pixcli.media import write
 from pixcli.plan.naming import frame_name
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def carry_film(task: Task, work: Work, plan: Plan, settings: Settings, stop: Sto
     tell(frames done, frames in all or 0) is called now and then. Raises Stopped, Damaged, and what reader,
     task and writer raise; but for Damaged the output is then as it was.
     """
+    survey_film(task, partial(_open, work.job, settings), stop)
     reader = _open(work.job, settings)
     with closing(reader):
         film = _Film(task, work, plan, settings, stop, tell, reader)
@@ -114,7 +115,7 @@ class _Film:
 
     def write(self, out: FilmWriter, results: Iterable[tuple[Frame, Result]]) -> None:
         for frame, result in results:
-            out.write(result.pictures[""], frame)
+            out.write(result.shown(), frame)
             self.lose(result.lost)
             self.count()
 
@@ -155,11 +156,15 @@ class _Film:
 
     def to_pictures(self, segments: Segments) -> Saved:
         form = self.job.output.suffix[1:]
+        how = {"quality": self.settings.quality, "compress": self.settings.compress}
 
         def save(tag: tuple[int, Frame], result: Result) -> tuple[str, ...]:
             path = segments.pictures / frame_name(tag[0], form)
-            quality, compress = self.settings.quality, self.settings.compress
-            return (*result.lost, *write(result.pictures[""], path, quality=quality, compress=compress))
+            lost = list(result.lost)
+            for name, part in result.parts().items():
+                lost += writer_of(part, how)(path_of(path, name, part))
+            put_beside(result, self.job.output.parent.parent)
+            return tuple(lost)
 
         recall = Recall(segments.memory(), segments.frames)
         loads = (
@@ -231,7 +236,7 @@ def put_in_place(made: Path, place: Path) -> None:
     aside = made.with_name("before")
     try:
         if place.exists():
-            strange = [p.name for p in place.iterdir() if not re.fullmatch(r"\d{6,}\.\w+", p.name)]
+            strange = [p.name for p in place.iterdir() if not re.fullmatch(r"\d{6,}(\.\w+){1,2}", p.name)]
             if strange:
                 raise InputError(f"{place} holds other files as well: {strange[0]}", "give another -o OUT")
             place.rename(aside)

@@ -1,4 +1,4 @@
-"""One picture in, one picture out: files, stdin and stdout."""
+"""One picture in, what was made of it out: files, stdin and stdout."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pixcli import media
-from pixcli.atomic import atomic
+from pixcli.atomic import atomic, write_bytes
 from pixcli.engine.settings import Settings
 from pixcli.errors import InputError, OutputError, PixcliError
-from pixcli.media import plan_format, read, write
+from pixcli.media import Picture, plan_format, read, write
 from pixcli.media.kind import SUFFIXES, format_of_suffix, output_suffix
 from pixcli.plan import STREAM
 
 if TYPE_CHECKING:
-    from pixcli.media.picture import Picture
+    from pixcli.media.maps import Map
     from pixcli.plan import Job, Plan
     from pixcli.tasks import Result
 
 MOST_ON_STDIN = 2_000_000_000  # bytes
+OURS = 24  # first bytes of a file beside results that say who made it
 
 
 @dataclass
@@ -124,20 +125,55 @@ def target_of(job: Job, picture: Picture, plan: Plan, settings: Settings) -> Tar
 
 
 def save(result: Result, job: Job, plan: Plan, settings: Settings) -> Saved:
-    """Write the pictures of a result: the main one as the job says, others beside it as STEM.NAME.SUFFIX.
+    """Write the parts of a result: the main one as the job says, others beside it as STEM.NAME.SUFFIX.
 
     With strict, a loss raises InputError before anything stands under its final name. Raises OutputError.
     """
-    target = target_of(job, result.pictures[""], plan, settings)
+    main = result.pictures.get("")
+    target = target_of(job, main, plan, settings) if main is not None else Target(job.output, "PNG")
     how = target.how(settings)
     outputs, lost = [], [*result.lost, *target.said]
-    for name, picture in result.pictures.items():
-        path = target.path.with_stem(f"{target.path.stem}.{name}") if name else target.path
-        lost += written(partial(write, picture, **how), path, lost, settings)
+    for name, part in result.parts().items():
+        path = path_of(target.path, name, part)
+        lost += written(writer_of(part, how), path, lost, settings)
         outputs.append(path)
         if path == STREAM:
-            break  # one picture, the main one
+            break  # one part, the main one
+    if STREAM not in outputs and not job.named:
+        put_beside(result, job.output.parent)
     return Saved(tuple(outputs), tuple(dict.fromkeys(lost)))
+
+
+def path_of(main: Path, name: str, part: Picture | Map) -> Path:
+    """Where a part of a result goes: "" is the main one."""
+    if not name:
+        return main
+    suffix = main.suffix if isinstance(part, Picture) else part.suffix
+    return main.with_name(f"{main.stem}.{name}{suffix}")
+
+
+def writer_of(part: Picture | Map, how: dict[str, Any]) -> Callable[[Path], Iterable[str]]:
+    """What writes a part to a path and says what that has lost. how: as `media.write` takes it."""
+    if isinstance(part, Picture):
+        return partial(write, part, **how)
+    from pixcli.media.maps import write_map
+
+    return partial(write_map, part, compress=how["compress"])
+
+
+def put_beside(result: Result, folder: Path) -> None:
+    """Write what a result has for its folder, unless it lies there; a file of others is left and InputError.
+
+    Ours are JSON and begin with a word of it.
+    """
+    for name, data in result.beside.items():
+        path = folder / name
+        old = path.read_bytes() if path.exists() else None
+        if old == data:
+            continue
+        if old is not None and not old.startswith(data[:OURS]):
+            raise InputError(f"{path} exists and was not made by pixcli", "give another -o OUT")
+        write_bytes(path, data)
 
 
 def written(

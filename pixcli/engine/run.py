@@ -28,6 +28,7 @@ from pixcli.engine.interrupts import Stop, interrupts
 from pixcli.engine.pictures import Saved, Several, Work, load, save, size_of
 from pixcli.engine.room import cost_of, room_for
 from pixcli.engine.settings import Settings
+from pixcli.engine.survey import survey_set
 from pixcli.errors import PixcliError
 from pixcli.plan import STREAM
 
@@ -195,6 +196,7 @@ class _Run:
     # Pictures: in any order
 
     def _pictures(self) -> None:
+        survey_set(self.task, self.plan, self.settings, self.stop)
         belt: Belt[Work, Saved] = Belt(
             self._source(),
             self.task.infer,

@@ -114,17 +114,21 @@ def write(picture: Picture, file: IO[bytes]) -> list[str]:
         channels = {n: np.where(cover > 0, v * cover, v) for n, v in channels.items()}
         channels["A"] = cover
     kind = np.float16 if save.get("half") else np.float32
-    ready: dict[str, Array] = {n: np.ascontiguousarray(v, dtype=kind) for n, v in channels.items()}
+    header = {"chromaticities": chromaticities} if chromaticities != linear.REC709 else {}
+    write_channels({n: v.astype(kind, copy=False) for n, v in channels.items()}, header, file)
+    return []
+
+
+def write_channels(channels: dict[str, Array], header: dict[str, Any], file: IO[bytes]) -> None:
+    """Encode channels (H, W), float16 or float32, by their names. Raises OSError."""
+    ready: dict[str, Array] = {n: np.ascontiguousarray(v) for n, v in channels.items()}
     openexr = _library()
-    header = {"compression": openexr.ZIP_COMPRESSION, "type": openexr.scanlineimage}
-    if chromaticities != linear.REC709:
-        header["chromaticities"] = chromaticities
+    header = {"compression": openexr.ZIP_COMPRESSION, "type": openexr.scanlineimage, **header}
     with _target(file) as name:
         try:
             openexr.File(header, ready).write(name)
         except RuntimeError as e:
             raise OSError(str(e)) from e
-    return []
 
 
 @contextmanager

@@ -19,7 +19,9 @@ class Card:
     network: a name in pixcli.nets.NETWORKS; arguments: its constructor's. space: colour space of the input
     ("srgb", "lab-l", "y"). scales: the enlargements that the network offers, for superres. bf16: whether
     quality was measured to hold in bfloat16. settings: defaults of the task's options that were calibrated
-    for this weight (for instance colorize's saturation). measures: rows of {"set", "measure", "value",
+    for this weight (for instance colorize's saturation). classes: of labels, one row {"name", "color" [r, g,
+    b]} for each channel of the answer's first head, with "id" where that is not its number. unit: of depth,
+    "metres"; else the answer is inverse and relative. measures: rows of {"set", "measure", "value",
     "protocol", "command"}. sha256: that of the safetensors file.
     """
 
@@ -34,6 +36,8 @@ class Card:
     scales: tuple[int, ...] = ()
     bf16: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
+    classes: tuple[dict[str, Any], ...] = ()
+    unit: str = ""
     parameters: int = 0
     licence: str = ""
     data: tuple[dict[str, Any], ...] = ()

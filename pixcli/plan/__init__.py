@@ -176,6 +176,7 @@ def make(
     name: str | None = None,
     format: str | None = None,
     suffix_of: SuffixOf | None = None,
+    also: frozenset[str] = frozenset(),
     as_frames: bool = False,
     in_place: bool = False,
     recursive: bool = True,
@@ -193,7 +194,8 @@ def make(
     (stdout), None with in_place. kind_of(path) → "picture", "film" or None; words_of(path): what a file that
     is neither looks like. options: those that the result depends on; weights: their sha256, and model what
     people call them. suffix_of(input, kind): the output's suffix where no `format` is forced; the input's own
-    without it. as_frames: a film becomes a folder of numbered pictures, and its output is the first of them.
+    without it. also: suffixes that pictures may get beside the known ones. as_frames: a film becomes a folder
+    of numbered pictures, and its output is the first of them.
     on_exist "skip": up to date → skip, stale or missing or failed before → do, not ours or changed by others
     → refuse; "overwrite": do all; "error": refuse whatever exists. force: also redo what is up to date.
     retry_failed: only what failed before. checksum: a file is the same when its content is, where the ledger
@@ -225,6 +227,7 @@ def make(
         format=format,
         in_place=in_place,
         suffix_of=suffix_of,
+        also=also,
         as_frames=as_frames,
     )
     if not found and not search.problems:

@@ -11,7 +11,7 @@ from string import Formatter
 
 from pixcli.errors import UsageError
 from pixcli.plan.collide import check_collisions
-from pixcli.plan.job import FILMS, PICTURES, STREAM, SUFFIXES, Found, shown, split_suffix
+from pixcli.plan.job import FILMS, STREAM, SUFFIXES, Found, shown, split_suffix
 
 FIELDS = ("stem", "name", "ext", "parent", "task", "n")
 ALIASES = {"jpeg": "jpg", "tiff": "tif"}
@@ -29,16 +29,18 @@ def name_outputs(
     format: str | None = None,
     in_place: bool = False,
     suffix_of: SuffixOf | None = None,
+    also: frozenset[str] = frozenset(),
     as_frames: bool = False,
 ) -> tuple[Path | None, list[Path]]:
     """The folder that the ledger belongs to (None when writing to stdout), and the output of each input.
 
     suffix_of(input, kind): the suffix ("." and letters) that an output gets when no format is forced;
-    without it, the input's. as_frames: of a film, the first picture in a folder of its name. Raises
-    UsageError for contradictions and for all collisions: two inputs to one output (also when they differ by
-    case or by Unicode form only), an output that is an input, outputs among the files of an input folder.
+    without it, the input's. also: suffixes, without ".", that pictures may get beside the known ones.
+    as_frames: of a film, the first picture in a folder of its name. Raises UsageError for contradictions and
+    for all collisions: two inputs to one output (also when they differ by case or by Unicode form only), an
+    output that is an input, outputs among the files of an input folder.
     """
-    wanted = _wanted(format)
+    wanted = _wanted(format, also)
     if name is not None:
         _check_template(name, format)
     if out is None:
@@ -55,7 +57,7 @@ def name_outputs(
         if len(found) > 1:
             raise UsageError(f"-o - takes one input, there are {len(found)}", "give a folder: -o OUT")
         return None, [STREAM for _ in found]
-    elif _is_file(out, found):
+    elif _is_file(out, found, also):
         if as_frames:
             raise UsageError(
                 f"--frames makes a folder of pictures, -o {shown(out)} names a file", "give a folder"
@@ -78,11 +80,11 @@ def too_long(output: Path) -> bool:
     return len(os.fsencode(output.name)) > LONGEST
 
 
-def _wanted(format: str | None) -> str | None:
+def _wanted(format: str | None, also: frozenset[str]) -> str | None:
     if format is None:
         return None
     wanted = format.lower().removeprefix(".")
-    if wanted not in SUFFIXES:
+    if wanted not in SUFFIXES | also:
         raise UsageError(
             f"--format {format}: no format that pixcli knows", "for instance png, jpg, webp, tiff, mp4"
         )
@@ -107,11 +109,11 @@ def _check_template(template: str, format: str | None) -> None:
         )
 
 
-def _is_file(out: str | Path, found: Sequence[Found]) -> bool:
+def _is_file(out: str | Path, found: Sequence[Found], also: frozenset[str]) -> bool:
     text = os.fspath(out)
     if text.endswith(("/", os.sep)) or os.path.isdir(text):
         return False
-    if os.path.splitext(text)[1][1:].lower() not in SUFFIXES:
+    if os.path.splitext(text)[1][1:].lower() not in SUFFIXES | also:
         return False
     if len(found) > 1 or any(f.root and f.kind != "sequence" for f in found):
         raise UsageError(
@@ -155,7 +157,7 @@ def _renamed(
     stem, suffix = split_suffix(name)
     first = []
     if as_frames and found.kind == "film":
-        first, target = [frame_name(1, wanted if wanted in PICTURES else None)], ""
+        first, target = [frame_name(1, None if wanted in FILMS else wanted)], ""
     elif wanted and (found.kind == "film") == (wanted in FILMS):
         target = f".{wanted}"
     elif suffix_of:

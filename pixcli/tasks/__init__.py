@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pixcli.tasks.base import Option, PictureTask, Result, Sample, Task
+    from pixcli.tasks.base import MapTask, Option, PictureTask, Result, Sample, Task
 
 # Name of the command: its class, in the file of the command's name, and the first line of its docstring.
 LISTED = {
@@ -23,7 +23,7 @@ LISTED = {
         "Fill what a mask marks from what is round it: scratches, letters, stains, people.",
     ),
 }
-__all__ = ["TASKS", "Option", "PictureTask", "Result", "Sample", "Task"]
+__all__ = ["TASKS", "MapTask", "Option", "PictureTask", "Result", "Sample", "Task"]
 
 
 class _Tasks(Mapping[str, "type[Task]"]):

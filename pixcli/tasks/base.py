@@ -6,9 +6,10 @@ command line is built from these declarations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pixcli.errors import UsageError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pixcli.infer.footprint import Footprint
     from pixcli.infer.runner import Runner
+    from pixcli.media.maps import Map
     from pixcli.media.picture import Picture
     from pixcli.models import Model
 
@@ -71,16 +73,34 @@ class Sample:
 
 @dataclass(frozen=True)
 class Result:
-    """Named outputs of one input; "" is the main one. lost: what they could not keep ("icc", "16-bit")."""
+    """Named outputs of one input, pictures and exact maps; "" is the main one.
 
-    pictures: dict[str, Picture]
+    lost: what they could not keep ("icc", "16-bit"). view: makes a picture of the main map, as large as
+    `Task.check` says, which is what films are made of. beside: files for the folder, once for all that lie in
+    it, by name.
+    """
+
+    pictures: dict[str, Picture] = field(default_factory=dict)
     lost: tuple[str, ...] = ()
+    maps: dict[str, Map] = field(default_factory=dict)
+    view: Callable[[], Picture] | None = None
+    beside: dict[str, bytes] = field(default_factory=dict)
+
+    def shown(self) -> Picture:
+        """The main picture, or the view of the main map."""
+        return self.view() if self.view is not None else self.pictures[""]
+
+    def parts(self) -> dict[str, Picture | Map]:
+        """All outputs, the main one first."""
+        found: dict[str, Picture | Map] = self.maps | self.pictures
+        return {name: found[name] for name in sorted(found, key=lambda name: name != "")}
 
 
 class Task:
     """A command. Subclasses say `name`, `default` (a card's name) and, as class attributes, their Options.
 
     needs: the options without which no picture can be done, and for each a value for the line to type.
+    forms: the formats of exact maps that --format may name, and the suffix of each.
 
     The engine calls `attach` once, then for each picture `prepare` (on a decoding thread), `infer` (with one
     or several samples, on the thread that owns the network), for films `follow` (in order), and `finish` (on
@@ -91,6 +111,7 @@ class Task:
     default: str
     example: ClassVar[str] = ""
     needs: ClassVar[dict[str, str]] = {}
+    forms: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def __init__(self, **given: Any) -> None:
         options = self.options()
@@ -114,6 +135,14 @@ class Task:
             found |= {k: v for k, v in vars(c).items() if isinstance(v, Option)}
         return found
 
+    def suffix(self) -> str:
+        """That of the output of a picture when no format is asked for; "": the picture's own."""
+        return ""
+
+    def exact(self) -> bool:
+        """Whether the main output is a map, not a picture."""
+        return False
+
     def beside(self) -> dict[str, Any]:
         """What the results depend on beside input, options and weights: a change makes them stale."""
         return {}
@@ -129,6 +158,13 @@ class Task:
     def check(self, width: int, height: int) -> tuple[int, int]:
         """The size (width, height) that the result will have. Raises InputError when that is too much."""
         return width, height
+
+    def surveys(self, kind: Literal["film", "set"]) -> bool:
+        """Whether some answers of a film, or of all pictures of a run, are wanted before the first result."""
+        return False
+
+    def learn(self, answers: Sequence[tuple[Tensor, Sample]]) -> None:
+        """Take in what the survey gave."""
 
     def prepare(self, picture: Picture) -> Sample:
         raise NotImplementedError
@@ -151,6 +187,42 @@ class Task:
 
 class PictureTask(Task):
     """A picture in, a picture out, in the input's own format, with its alpha, depth, profile and metadata."""
+
+
+class MapTask(Task):
+    """A picture in, exact values of its pixels out, in a file that holds them, or a view of them for people.
+
+    `--format` names one of `forms`, the first by default; where a view or a picture is written, and for films,
+    any format of those.
+    """
+
+    format = Option(None, "Write maps in this format; views also as jpg, webp, …; films as mp4, mkv, ….")
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        wanted = self.values["format"]
+        if wanted is None:
+            return
+        from pixcli.plan.job import FILMS, PICTURES
+
+        wanted = self.values["format"] = wanted.lower().removeprefix(".")
+        known = {*self.forms, *FILMS, *(() if self.exact() else PICTURES)}
+        if wanted not in known:
+            hint = "views can be written as pictures, too" if wanted in PICTURES else ""
+            raise UsageError(f"--format {wanted}: {self.name} writes {', '.join(self.forms)}", hint)
+        if not self.exact() and wanted in self.forms and self.forms[wanted] != ".png":
+            raise UsageError(f"--format {wanted} holds maps, and a picture of them was asked for")
+
+    def exact(self) -> bool:
+        return self.values.get("view") is None
+
+    def map_format(self) -> str:
+        """A key of `forms`."""
+        wanted = self.values["format"]
+        return wanted if wanted in self.forms else next(iter(self.forms))
+
+    def suffix(self) -> str:
+        return self.forms[self.map_format()] if self.exact() else ".png"
 
 
 def stacked(samples: Sequence[Sample]) -> Tensor:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pixcli.tasks.base import Option, PictureTask, Result, Sample
+from pixcli.tasks.working import STRIP, planes, reduced, steadied, working_size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,11 +15,7 @@ if TYPE_CHECKING:
     from pixcli.models import Model
     from pixcli.tasks.base import MakeRunner, Memory
 
-STRIP = 1 << 14
 RADIUS, EPS = 4, 2e-3  # of the guided filter at the working size; lightness in 0..1
-LONGEST = 4  # times the working side: what a panorama's longer side is limited to
-STEADY = 0.85  # share kept of the frame before
-STILL, CUT = 0.03, 0.12  # change of lightness that counts as motion; mean change that is a cut
 
 
 @dataclass(frozen=True)
@@ -60,32 +57,17 @@ class Colorize(PictureTask):
     def prepare(self, picture: Picture) -> Sample:
         import numpy as np
         import torch
-        from torch.nn import functional as F
 
         from pixcli.infer.lab import lightness_of
         from pixcli.media.colour import to_srgb
-        from pixcli.media.picture import peak_of
 
         rgb = np.require(to_srgb(picture), requirements=["C", "W"])
         size = working_size(picture.height, picture.width, self.side, self.multiple)
-        x = torch.from_numpy(rgb).permute(2, 0, 1)[None]
-        if rgb.dtype != np.uint8:  # 8 bits are reduced as they lie, twenty times as fast
-            x = x.float()
-        small = F.interpolate(x, size=size, mode="bicubic", antialias=True)[0] / peak_of(rgb.dtype)
-        lightness = lightness_of(small.clamp(0, 1)) / 100
+        lightness = lightness_of(reduced(rgb, *size)) / 100
         return Sample(lightness, Context(picture, rgb, lightness), torch.float32)
 
     def follow(self, memory: Memory, sample: Sample, answer: Tensor) -> tuple[Tensor, Memory]:
-        """Colours of what stands still are evened over time; what moves, or follows a cut, takes its own."""
-        from torch.nn import functional as F
-
-        now = F.interpolate(sample.tensor[None], size=answer.shape[1:], mode="area")[0]
-        if memory is not None and memory[0].shape == answer.shape:
-            before, lightness = memory
-            change = (now - lightness).abs()
-            if change.mean() < CUT:
-                answer = answer + STEADY * (-((change / STILL) ** 2)).exp() * (before - answer)
-        return answer, (answer, now)
+        return steadied(memory, sample.tensor, answer)
 
     def finish(self, answer: Tensor, sample: Sample) -> Result:
         import numpy as np
@@ -127,26 +109,6 @@ class Colorize(PictureTask):
             out[top:bottom] = coloured.numpy().astype(rgb.dtype)
         picture = context.picture
         return Result({"": picture.with_pixels(from_srgb(out, picture), picture.alpha)})
-
-
-def planes(rgb: Array) -> Tensor:
-    """(H, W, 3) → (3, H, W) float32 in 0..1."""
-    import torch
-
-    from pixcli.media.picture import peak_of
-
-    return torch.from_numpy(rgb).permute(2, 0, 1).float() / peak_of(rgb.dtype)
-
-
-def working_size(height: int, width: int, side: int, multiple: int) -> tuple[int, int]:
-    """Height and width in the picture's shape, the shorter near `side`; multiples of `multiple`.
-
-    The longer is at most LONGEST times `side`.
-    """
-    f = side / min(height, width)
-    return tuple(  # type: ignore[return-value]
-        max(multiple, round(min(v * f, side * LONGEST) / multiple) * multiple) for v in (height, width)
-    )
 
 
 def annealed_mean(net: Any, temperature: float) -> Any:
