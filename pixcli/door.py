@@ -15,6 +15,7 @@ from pixcli.engine import Settings, attach
 from pixcli.errors import InputError, PixcliError, UsageError
 from pixcli.media import Picture
 from pixcli.media.colour import as_type
+from pixcli.media.maps import Map, encode_map
 from pixcli.media.metadata import icc_space
 from pixcli.models import find
 from pixcli.models import load as load_model
@@ -60,12 +61,13 @@ class Door:
         PIL knows more than 8 bits for grey only: give an array for 16-bit colour.
         An array is (H, W) or (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha, sRGB; uint8,
         uint16, or float with 0..1. An array of that type comes back, (H, W) when (H, W) was given and the
-        result is grey.
+        result is grey. A task that gives maps gives the values that its file would hold, in their own type.
 
         Raises InputError when this picture cannot be used.
         """
         if isinstance(image, np.ndarray):
-            return _to_array(self._make(_from_array(image)), image)
+            made = self._make(_from_array(image))
+            return _to_array(made, image) if isinstance(made, Picture) else made.values
         if isinstance(image, Image.Image):
             return _to_pil(self._make(_from_pil(image)), {k: v for k, v in image.info.items() if k in BESIDE})
         try:
@@ -76,10 +78,10 @@ class Door:
         beside = {"exif": picture.ride.exif, "dpi": picture.ride.dpi, "xmp": picture.ride.xmp}
         return _to_pil(self._make(picture), {k: v for k, v in beside.items() if v is not None})
 
-    def _make(self, picture: Picture) -> Picture:
+    def _make(self, picture: Picture) -> Picture | Map:
         self.task.check(picture.width, picture.height)
         sample = self.task.prepare(picture)
-        return self.task.finish(self.task.infer([sample])[0], sample).pictures[""]
+        return self.task.finish(self.task.infer([sample])[0], sample).parts()[""]
 
 
 def _from_array(array: NDArray[Any]) -> Picture:
@@ -125,7 +127,11 @@ def _from_pil(image: Image.Image) -> Picture:
     return media.read(buffer.getvalue())
 
 
-def _to_pil(picture: Picture, info: dict[str, Any]) -> Image.Image:
+def _to_pil(picture: Picture | Map, info: dict[str, Any]) -> Image.Image:
+    if not isinstance(picture, Picture):
+        if picture.format != "png":
+            raise InputError(f"PIL has no picture for {picture.format}", "give an array")
+        return Image.open(io.BytesIO(encode_map(picture)))
     gray = picture.gray and picture.alpha is None
     pixels = picture.pixels if gray else as_type(picture.pixels, np.uint8)
     if picture.alpha is not None:

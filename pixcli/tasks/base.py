@@ -192,8 +192,8 @@ class PictureTask(Task):
 class MapTask(Task):
     """A picture in, exact values of its pixels out, in a file that holds them, or a view of them for people.
 
-    `--format` names one of `forms`, the first by default; where a view or a picture is written, and for films,
-    any format of those.
+    `--format` names one of `forms`, the first by default; where a view or a picture is written, and for
+    films, any format of those.
     """
 
     format = Option(None, "Write maps in this format; views also as jpg, webp, …; films as mp4, mkv, ….")
