@@ -42,6 +42,27 @@ Peers = Annotated[
     bool,
     typer.Option("--peers", help="Measure the classical methods beside it.", rich_help_panel="Measure"),
 ]
+Void = Annotated[
+    str | None,
+    typer.Option(
+        "--void", metavar="IDS", help="Ids of the truth that do not count.", rich_help_panel="Measure"
+    ),
+]
+Crop = Annotated[
+    str | None,
+    typer.Option(
+        "--crop", metavar="none|eigen", help="The part that is measured (eigen).", rich_help_panel="Measure"
+    ),
+]
+Align = Annotated[
+    str | None,
+    typer.Option(
+        "--align",
+        metavar="none|median|lsq",
+        help="Bring the answer to the truth's scale first.",
+        rich_help_panel="Measure",
+    ),
+]
 # what is asked of the measurement, by task; the evaluation itself is not imported for a help text
 ASKED = {
     "superres": ("channel",),
@@ -50,6 +71,8 @@ ASKED = {
     "derain": ("clean",),
     "inpaint": ("peers",),
     "enhance-dark": ("clean",),
+    "segment": ("void",),
+    "depth": ("crop", "align"),
 }
 
 
@@ -70,6 +93,9 @@ def shared(
     noise: Noise = None,
     clean: Clean = False,
     peers: Peers = False,
+    void: Void = None,
+    crop: Crop = None,
+    align: Align = None,
     model: Model = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -110,7 +136,7 @@ def _command(task: type[Task]) -> Callable[..., None]:
         else:
             _print(table)
 
-    left_out = {"channel", "noise", "clean", "peers"} - set(ASKED.get(task.name, ()))
+    left_out = {"channel", "noise", "clean", "peers", "void", "crop", "align"} - set(ASKED.get(task.name, ()))
     return with_parameters(command, own_parameters(task) + parameters_of(shared, but=left_out))
 
 

@@ -20,6 +20,10 @@ PAIRS = {
     "levin": (24, "blur_pairs/blur", "blur_pairs/sharp"),
     "rain100l": (16, "derain_pairs/test/rain", "derain_pairs/test/clean"),
     "sice": (30, "lowlight_pairs/test/low", "lowlight_pairs/test/high"),
+    "camvid": (233, "camvid/test/images", "camvid/test/labels"),
+    "camvid-val": (101, "camvid/val/images", "camvid/val/labels"),
+    "nyuv2-depth": (380, "nyuv2/test/rgb", "nyuv2/test/depth"),
+    "nyuv2-normals": (30, "nyuv2/test/rgb", "nyuv2/test/normals"),
 }
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
@@ -61,7 +65,7 @@ def find(spec: str | Path) -> DataSet:
 
 
 def _pairs(name: str, inputs: Path, truths: Path, number: int | None) -> DataSet:
-    pictures, given = _pictures(truths, number), {p.stem: p for p in _pictures(inputs, number)}
+    pictures, given = _pictures(truths, number), {p.stem: p for p in _pictures(inputs, None)}
     if missing := [p.stem for p in pictures if p.stem not in given]:
         raise UsageError(f"{inputs}: nothing there for {missing[0]}")
     return DataSet(name, pictures, tuple(given[p.stem] for p in pictures))

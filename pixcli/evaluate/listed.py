@@ -7,6 +7,7 @@ from pixcli.evaluate.deblur import Deblur
 from pixcli.evaluate.denoise import Denoise
 from pixcli.evaluate.derain import Derain
 from pixcli.evaluate.enhance_dark import EnhanceDark
+from pixcli.evaluate.geometry import Depth, Normals, Segment
 from pixcli.evaluate.inpaint import Inpaint
 from pixcli.evaluate.protocols import Colorize, Protocol, SuperRes
 
@@ -18,6 +19,9 @@ PROTOCOLS: dict[str, type[Protocol]] = {
     "derain": Derain,
     "inpaint": Inpaint,
     "enhance-dark": EnhanceDark,
+    "segment": Segment,
+    "depth": Depth,
+    "normals": Normals,
 }
 
 

@@ -63,6 +63,10 @@ class Protocol:
         """The measures of each picture, baselines beside them."""
         raise NotImplementedError
 
+    def means(self, rows: Sequence[Row]) -> dict[str, float]:
+        """The measures of the set."""
+        return measures.means(rows)
+
 
 class SuperRes(Protocol):
     """The truth cut to a multiple of the scale and reduced by bicubic (a = -0.5, antialiased as MATLAB).

@@ -14,7 +14,8 @@ from PIL import Image
 
 from pixcli.engine import Event, Item, Settings, attach, run
 from pixcli.errors import DeviceError, InputError, OutputError, UsageError
-from pixcli.evaluate import datasets, measures
+from pixcli.evaluate import datasets
+from pixcli.evaluate.geometry import Maps
 from pixcli.evaluate.listed import protocol_of
 from pixcli.evaluate.protocols import Files, Protocol, Row
 from pixcli.media import kind_of
@@ -97,7 +98,7 @@ def evaluate(
         protocol=rules.text,
         figure=rules.figure,
         rows=tuple(rows),
-        mean=measures.means(rows),
+        mean=rules.means(rows),
         command=_command(task, dataset, model or card.name, asked | _typed(work, options)),
     )
 
@@ -109,6 +110,11 @@ def _degraded(rules: Protocol, pictures: datasets.DataSet, folder: Path) -> list
     files = []
     for number, path in enumerate(pictures.pictures):
         given, out, truth = (folder / name / f"{path.stem}.png" for name in ("input", "output", "truth"))
+        if isinstance(rules, Maps):
+            beside = pictures.given[number] if pictures.given else None
+            if rules.lay(Files(given, out, truth), path, beside):
+                files.append(Files(given, out, truth))
+            continue
         pixels = rules.truth(datasets.read(path))
         Image.fromarray(pixels).save(truth, compress_level=1)
         if rules.paired:

@@ -1,0 +1,173 @@
+"""How segment, depth and normals are measured: pictures in, maps out, on sets with maps for truths."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pixcli.errors import InputError, UsageError
+from pixcli.evaluate import maps
+from pixcli.evaluate.protocols import Files, Protocol, Row
+
+CLASSES = 256
+CROPS, ALIGNS = ("none", "eigen"), ("none", "median", "lsq")
+
+
+class Maps(Protocol):
+    """The pictures of the set are given as they are; its maps are the truth."""
+
+    text = ""
+
+    def __init__(self) -> None:
+        self.options = {}
+
+    def pair(self) -> None:
+        self.paired = True
+
+    def lay(self, files: Files, picture: Path, given: Path | None) -> bool:
+        if given is None:
+            raise UsageError("this task is measured on pairs", "a folder with the folders input and truth")
+        with Image.open(given) as image:
+            image.convert("RGB").save(files.given, compress_level=1)
+        files.truth.write_bytes(picture.read_bytes())
+        return True
+
+    def rows(self, files: Sequence[Files]) -> list[Row]:
+        rows = []
+        for f in files:
+            try:
+                rows.append({"picture": f.truth.stem, **self.row(f)})
+            except ValueError as e:
+                raise InputError(f"{f.out}: cannot be measured: {e}") from e
+        return rows
+
+    def row(self, files: Files) -> dict[str, float]:
+        """The measures of one picture. Raises ValueError."""
+        raise NotImplementedError
+
+
+class Segment(Maps):
+    """Ids against ids, at the truth's size; one confusion matrix for the set. void: ids without a score.
+
+    255 is void everywhere, and so is what classes.json beside the set calls so.
+    """
+
+    takes = ("void",)
+    figure = "mean_iou"
+    text = "ids, one confusion matrix for the set, void left out"
+
+    def __init__(self, void: str | None = None) -> None:
+        super().__init__()
+        try:
+            self.void = {255, *(int(v) for v in (void or "").split(",") if v)}
+        except ValueError:
+            raise UsageError(f"--void {void}: no ids", "for instance 11 or 0,255") from None
+        self.counts = np.zeros((CLASSES, CLASSES), np.int64)
+
+    def lay(self, files: Files, picture: Path, given: Path | None) -> bool:
+        self.void |= void_of(picture.parents[2] / "classes.json")
+        return super().lay(files, picture, given)
+
+    def row(self, files: Files) -> dict[str, float]:
+        counts = maps.confusion(read_ids(files.out), read_ids(files.truth), CLASSES, self.void)
+        self.counts += counts
+        return {"pixel_accuracy": maps.labels(counts)["pixel_accuracy"]}
+
+    def means(self, rows: Sequence[Row]) -> dict[str, float]:
+        return maps.labels(self.counts)
+
+
+class Depth(Maps):
+    """Metres against metres, the mean over pictures.
+
+    Files of 16 bits hold millimetres, 0 is a hole. 8-bit truths are parts of each picture's largest depth,
+    which depth_scale.csv of the set says; pictures without one are left out.
+    """
+
+    takes = ("crop", "align")
+    figure = "delta1"
+
+    def __init__(self, crop: str | None = None, align: str | None = None) -> None:
+        super().__init__()
+        self.crop, self.align = crop or "eigen", align or "none"
+        if self.crop not in CROPS or self.align not in ALIGNS:
+            raise UsageError(f"--crop is one of {', '.join(CROPS)}, --align one of {', '.join(ALIGNS)}")
+        self.text = f"metres, crop {self.crop}, align {self.align}"
+
+    def lay(self, files: Files, picture: Path, given: Path | None) -> bool:
+        with Image.open(picture) as image:
+            if image.mode != "L":
+                return super().lay(files, picture, given)
+            values = np.asarray(image, np.float64)
+        farthest = scales(picture).get((picture.parent.parent.name, picture.stem), 0.0)
+        if not farthest:
+            return False
+        super().lay(files, picture, given)
+        metres = (values + 0.5) * farthest / 255
+        files.truth.unlink()
+        np.save(files.truth.with_suffix(".npy"), metres)
+        return True
+
+    def row(self, files: Files) -> dict[str, float]:
+        exact = files.truth.with_suffix(".npy")
+        truth = np.load(exact) if exact.exists() else read_ids(files.truth) / 1000
+        with Image.open(files.out) as image:
+            unit = getattr(image, "text", {}).get("unit", "millimetres")
+            values = np.asarray(image).astype(np.float64)
+        if unit != "millimetres":
+            raise ValueError("the model's depth is relative: metres are measured here")
+        return maps.depth(values / 1000, truth, self.crop, self.align)
+
+
+class Normals(Maps):
+    """Degrees between RGB-coded normals where the truth is not black, over all pixels of the set."""
+
+    figure = "mean"
+    text = "8-bit RGB, degrees over all known pixels"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.degrees: list[Any] = []
+
+    def row(self, files: Files) -> dict[str, float]:
+        self.degrees.append(maps.angles(read_rgb(files.out), read_rgb(files.truth)))
+        return {"mean": float(self.degrees[-1].mean())}
+
+    def means(self, rows: Sequence[Row]) -> dict[str, float]:
+        return maps.normals(np.concatenate(self.degrees))
+
+
+def scales(picture: Path) -> dict[tuple[str, str], float]:
+    """Largest depth in metres by (split, name), where the set has a table of them."""
+    table = picture.parents[2] / "depth_scale.csv"
+    if not table.exists():
+        raise UsageError(f"{picture} has 8 bits, and there is no {table}")
+    with table.open(newline="") as file:
+        return {(row["split"], row["name"]): float(row["max_m"]) for row in csv.DictReader(file)}
+
+
+def void_of(table: Path) -> set[int]:
+    """The ids that a set's own list of classes calls void."""
+    if not table.exists():
+        return set()
+    rows = json.loads(table.read_text(encoding="utf-8"))
+    rows = rows["classes"] if isinstance(rows, dict) else rows
+    return {int(row["id"]) for row in rows if row.get("ignore") or str(row["name"]).lower() == "void"}
+
+
+def read_ids(path: Path) -> Any:
+    """(H, W) as they lie in the file: indices of palettes, 8 or 16 bits."""
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def read_rgb(path: Path) -> Any:
+    """(H, W, 3) float64 in 0..255."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"), np.float64)

@@ -1,0 +1,83 @@
+"""segment, depth and normals measured through files and the engine, with a network whose answer is known."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixcli.errors import InputError, UsageError
+from pixcli.evaluate import evaluate, maps
+from pixcli.models import Card, describe, save
+from pixcli.nets import build
+from pixcli.tasks import LISTED
+
+CLASSES = tuple({"name": name} for name in ("red", "green", "blue"))
+STRIPES = np.repeat(np.eye(3, dtype=np.uint8)[None] * 200 + 20, 20, 0).repeat(16, 1)
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """`measured(task, truths)`: of a network that answers with the picture itself."""
+
+    def run(task, truths, **options):
+        monkeypatch.setitem(LISTED, task, (task.title(), ""))
+        arguments = {"channels": [8, 8, 8], "blocks": [1, 1, 1]}
+        net = build("restore-unet", arguments)
+        path = tmp_path / "tiny.safetensors"
+        card = describe(Card("tiny", task, "restore-unet", path, arguments=arguments, unit="metres"), net)
+        save(path, net, replace(card, classes=CLASSES, footprint=replace(card.footprint, scale=1)))
+        for n, truth in enumerate(truths):
+            for folder, pixels in (("input", STRIPES), ("truth", truth)):
+                (tmp_path / "set" / folder).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(tmp_path / "set" / folder / f"{n}.png")
+        return evaluate(task, tmp_path / "set", model=str(path), **options)
+
+    return run
+
+
+def test_labels_are_counted_over_the_set_without_void(measured):
+    truth = np.repeat(np.arange(3, dtype=np.uint8)[None], 20, 0).repeat(16, 1)
+    half = truth.copy()
+    half[10:] = 9
+    table = measured("segment", [truth, half], void="9")
+    assert table.mean == {"pixel_accuracy": 1, "mean_accuracy": 1, "mean_iou": 1, "fw_iou": 1}
+    assert "--void 9" in table.command
+
+
+def test_depth_is_measured_in_metres_with_holes_left_out(measured):
+    truth = np.full((20, 48), 863, np.uint16)  # where red is 220 of 255, metres are 0.863
+    truth[:, 16:] = 0
+    table = measured("depth", [truth], crop="none")
+    assert table.mean["delta1"] == 1
+    assert table.mean["abs_rel"] < 0.01
+
+
+def test_normals_are_measured_in_degrees(measured):
+    table = measured("normals", [np.full((20, 48, 3), 200, np.uint8)])
+    between = np.degrees(np.arccos((1 + 20 / 220 * 2) / np.sqrt(3) / np.sqrt(1 + 2 * (20 / 220) ** 2)))
+    assert table.mean["mean"] == pytest.approx(between, abs=1)
+    assert set(table.mean) == {"mean", "median", "under_11.25", "under_22.5", "under_30"}
+
+
+def test_a_folder_without_truths_is_no_set_of_maps(measured, tmp_path):
+    measured("normals", [np.full((20, 48, 3), 200, np.uint8)])
+    with pytest.raises(UsageError, match="pairs"):
+        evaluate("normals", tmp_path / "set/input", model=str(tmp_path / "tiny.safetensors"))
+
+
+def test_flow_is_read_from_every_format_of_the_field(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(-640, 640, (6, 7, 2)).astype(np.float32) / 64
+    (tmp_path / "a.flo").write_bytes(struct.pack("<fii", maps.FLO, 7, 6) + values.tobytes())
+    np.savez(tmp_path / "a.npz", flow=values, valid=np.ones((6, 7), bool))
+    for name in ("a.flo", "a.npz"):
+        found, known = maps.read_flow(tmp_path / name)
+        assert known.all()
+        assert (found == values).all()
+    (tmp_path / "bad.flo").write_bytes(b"short")
+    with pytest.raises(InputError):
+        maps.read_flow(tmp_path / "bad.flo")
