@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from heapq import heappush, heapreplace
 from pathlib import Path
 from queue import Full, Queue
 
 from pixcli.atomic import write_bytes
-from pixcli.engine.events import Event, Item, Summary
+from pixcli.engine.events import Event, Item
+from pixcli.engine.report_page import Seen, page
 from pixcli.engine.thumbnails import Pair, pair
 
 MOST = 160  # comparisons
@@ -28,27 +27,6 @@ SHARE = 0.05  # of the time that the run takes
 ALWAYS = 12  # comparisons that are made whatever they cost
 EVERY_S = 60.0
 LAST_S = 20.0  # how long the end waits for thumbnails under way
-
-
-@dataclass
-class Seen:
-    """What the page tells. Everything in it is bounded, however long the run."""
-
-    about: Mapping[str, str]
-    start: Event = field(default_factory=lambda: Event("start"))
-    began: float = field(default_factory=time.time)
-    counts: Counter[str] = field(default_factory=Counter)
-    failures: list[Item] = field(default_factory=list)
-    losses: list[Item] = field(default_factory=list)
-    lost: Counter[str] = field(default_factory=Counter)
-    skipped: Counter[str] = field(default_factory=Counter)
-    slowest: list[tuple[float, int, Item]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    pixels: int = 0
-    pairs: dict[int, tuple[Item, Pair]] = field(default_factory=dict)
-    stride: int = 1
-    summary: Summary | None = None
-    ended: str = ""
 
 
 class Report:
@@ -80,8 +58,6 @@ class Report:
 
     def write(self) -> None:
         """Write the page as things stand. Raises OutputError."""
-        from pixcli.engine.report_page import page
-
         with self.lock:
             text = page(self.seen)
         write_bytes(self.path, text.encode(errors="replace"))

@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from pixcli.engine.events import Event, Item, Summary
 from pixcli.engine.words import duration
 from pixcli.plan.job import shown
 
 if TYPE_CHECKING:
-    from pixcli.engine.events import Item
-    from pixcli.engine.listen_report import Seen
     from pixcli.engine.thumbnails import Pair
 
 TEMPLATE = Path(__file__).with_name("report.html")
+
+
+@dataclass
+class Seen:
+    """What the page tells. Everything in it is bounded, however long the run."""
+
+    about: Mapping[str, str]
+    start: Event = field(default_factory=lambda: Event("start"))
+    began: float = field(default_factory=time.time)
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: list[Item] = field(default_factory=list)
+    losses: list[Item] = field(default_factory=list)
+    lost: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    slowest: list[tuple[float, int, Item]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    pixels: int = 0
+    pairs: dict[int, tuple[Item, Pair]] = field(default_factory=dict)
+    stride: int = 1
+    summary: Summary | None = None
+    ended: str = ""
 
 
 def page(seen: Seen) -> str:
