@@ -14,7 +14,7 @@ from pixcli.tasks import TASKS
 
 README = Path(__file__).parent.parent / "README.md"
 # what a row of a card's measures is called in the table; all others stay in the card
-SHOWN = {"psnr": "{:.2f} dB", "ab_rmse": "ab error {:.1f}"}
+SHOWN = {"psnr": "{:.2f} dB", "hole_psnr": "in the hole {:.2f} dB", "ab_rmse": "ab error {:.1f}"}
 
 
 def tasks() -> str:
@@ -40,7 +40,8 @@ def measured(card: Card) -> str:
     cells = []
     for row in card.measures:
         if row["measure"] in SHOWN:
-            what = str(row["protocol"]).split(",")[0] if card.task == "superres" else ""
+            protocol = str(row["protocol"])
+            what = "" if card.task == "colorize" else protocol.split(",")[0] + " grey" * ("GRAY" in protocol)
             figure = SHOWN[row["measure"]].format(row["value"])
             cells.append(" ".join(filter(None, (row["set"], what, figure))))
     return ", ".join(cells) or "see card"

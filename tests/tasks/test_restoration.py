@@ -307,3 +307,21 @@ def tiny_inpaint(tmp_path):
     net = build(network, arguments)
     save(path, net, describe(Card("tiny", "inpaint", network, path, arguments=arguments), net))
     return path
+
+
+SIXTEEN = (
+    np.linspace(20_000, 24_000, 1000).round().astype(np.uint16)[None, :, None].repeat(32, 0).repeat(3, 2)
+)
+
+
+def test_16_bits_go_through_an_identity_as_they_are():
+    answer = through(attached(Denoise(), lambda x: x[:, :3], channels=3, maps=1), SIXTEEN)
+    assert answer.pixels.dtype == np.uint16
+    np.testing.assert_array_equal(answer.pixels, SIXTEEN)
+
+
+def test_a_16_bit_ramp_has_no_bands_after_denoise():
+    """The whole ramp lies in sixteen 8-bit steps: what went through 8 bits would be sixteen terraces."""
+    row = pixcli.load("denoise", device="cpu", precision="fp32")(SIXTEEN)[16, 32:-32, 1].astype(int)
+    assert len(np.unique(row)) > 500
+    assert np.abs(np.diff(row)).max() < 65
