@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 NETWORKS: dict[str, str] = {
     "subpixel": "pixcli.nets.subpixel:SubPixelResNet",
     "lite-colour": "pixcli.nets.lite_colour:LiteColour",
+    "lite-depth": "pixcli.nets.lite_depth:LiteDepth",
+    "lite-flow": "pixcli.nets.lite_flow:LiteFlow",
     "lite-segment": "pixcli.nets.lite_segment:LiteSegment",
     "zhang2016": "pixcli.nets.zhang2016:Zhang2016",
     "restore-unet": "pixcli.nets.restore_unet:RestoreUNet",

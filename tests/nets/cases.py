@@ -36,6 +36,15 @@ SMALL = (68, 84)  # height and width that suit networks of a fixed size
 CASES = {
     "subpixel": Case({"channels": 16, "blocks": 2}, grows=Fraction(3), scale=3, reach=7),
     "lite-colour": Case({"channels": 16}, channels=1, out=313, grows=QUARTER, multiple=32, rate=1e-2),
+    "lite-depth": Case({"channels": 16}, out=4, grows=HALF, multiple=32, rate=1e-2),
+    "lite-flow": Case(
+        {"pyramid": [8] * 3, "common": 8, "decoder": [16, 8], "context": [8, 8]},
+        channels=6,
+        out=2,
+        multiple=8,
+        picture=False,
+        rate=1e-2,
+    ),
     "lite-segment": Case(
         {"heads": {"labels": 11, "rooms": 5}, "channels": 16}, out=16, grows=HALF, multiple=32, rate=1e-2
     ),
@@ -115,6 +124,8 @@ CASES = {
 FULL = {"blocks": 32, "features": 256, "residual": 0.1}
 PARAMETERS = [
     ("subpixel", {}, 825_984),
+    ("lite-depth", {}, 3_686_116),
+    ("lite-flow", {}, 2_007_188),
     ("lite-segment", {"finest": 4}, 3_238_219),
     ("lite-segment", {}, 3_276_299),
     ("restore-unet", {"maps": 1}, 1_711_872),
