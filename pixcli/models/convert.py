@@ -12,6 +12,7 @@ from pixcli.models.blank import blank
 from pixcli.models.bundle import read_bundle
 from pixcli.models.card import Card
 from pixcli.models.check import fit, read_safetensors, same_shapes
+from pixcli.models.hdf5 import is_hdf5, read_hdf5
 from pixcli.models.layouts import LAYOUTS, Layout
 from pixcli.models.pickles import read_pickle
 from pixcli.models.save import describe, save
@@ -26,7 +27,7 @@ def read_published(path: Path, scale: int | None = None) -> tuple[Card, dict[str
     Where the tensors do not tell the scale, it is the one given, else the x2, x3 or x4 of the file's name.
     """
     readers = {".safetensors": lambda p: read_safetensors(p)[0], ".index": read_bundle}
-    published = readers.get(path.suffix, read_pickle)(path)
+    published = (read_hdf5 if is_hdf5(path) else readers.get(path.suffix, read_pickle))(path)
     marked = [found for found in LAYOUTS if found.mark in published]
     if not marked:
         titles = dict.fromkeys(found.title for found in LAYOUTS)

@@ -198,4 +198,22 @@ LAYOUTS = (
         drop=r".*\.num_batches_tracked$",
         licence="MIT",
     ),
+    Layout(
+        "HED (Xie & Tu 2015), in Keras",
+        *("edges", "hed", "dsn1/vars/0"),
+        variants=({"caffe": False},),
+        rename=tuple(
+            (f"{theirs}/vars/{i}", f"{ours}.{kind}")
+            for i, kind in enumerate(("weight", "bias"))
+            for theirs, ours in (
+                (r"block(\d)/layers/conv2d", r"trunk.conv\1_1"),
+                (r"block(\d)/layers/conv2d_1", r"trunk.conv\1_2"),
+                (r"block(\d)/layers/conv2d_2", r"trunk.conv\1_3"),
+                (r"dsn(\d)", r"score_dsn\1"),
+                ("fuse", "fuse"),
+            )
+        ),
+        tensorflow=True,
+        licence="MIT",
+    ),
 )

@@ -60,6 +60,14 @@ NETWORKS: dict[str, str] = {
     "flownet-corr": "pixcli.nets.flownet:FlowNetCorr",
     "pwc-net": "pixcli.nets.pwc_net:PWCNet",
     "spynet": "pixcli.nets.spynet:SPyNet",
+    "deeplab-v3-plus": "pixcli.nets.deeplab_v3_plus:DeepLabV3Plus",
+    "deconvnet": "pixcli.nets.deconvnet:DeconvNet",
+    "hed": "pixcli.nets.hed:HED",
+    "hypercolumns": "pixcli.nets.hypercolumns:Hypercolumns",
+    "zoom-out": "pixcli.nets.zoom_out:ZoomOut",
+    "sharpmask": "pixcli.nets.sharpmask:SharpMask",
+    "crf-rnn": "pixcli.nets.crf:CRFRNN",
+    "panoptic-fpn": "pixcli.nets.panoptic_fpn:PanopticFPN",
 }
 
 

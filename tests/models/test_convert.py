@@ -176,6 +176,26 @@ def test_srn_of_tensorflow(tmp_path: Path) -> None:
     assert all(torch.equal(tensors[name], t) for name, t in ours.items())
 
 
+def test_hed_of_keras(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    ours = build("hed", {"caffe": False}).state_dict()
+    with h5py.File(tmp_path / "hed.weights.h5", "w") as file:
+        for name, t in ours.items():
+            layer, kind = name.removeprefix("trunk.").removeprefix("score_").rsplit(".", 1)
+            if layer.startswith("conv"):
+                stage, i = layer[4:].split("_")
+                layer = f"block{stage}/layers/conv2d" + ("" if i == "1" else f"_{int(i) - 1}")
+            values = t.permute(2, 3, 1, 0) if t.ndim == 4 else t
+            file[f"{layer}/vars/{['weight', 'bias'].index(kind)}"] = values.numpy()
+    card, tensors = read_published(tmp_path / "hed.weights.h5")
+    assert (card.network, card.arguments) == ("hed", {"caffe": False})
+    assert tensors.keys() == ours.keys()
+    assert all(torch.equal(tensors[name], t) for name, t in ours.items())
+    (tmp_path / "cut.h5").write_bytes((tmp_path / "hed.weights.h5").read_bytes()[:5000])
+    with pytest.raises(WeightsError, match="damaged"):
+        read_published(tmp_path / "cut.h5")
+
+
 @pytest.mark.parametrize("spoil", ["cut", "magic", "compressed", "far", "data", "alone"])
 def test_a_broken_tensorflow_checkpoint_is_one_clear_line(spoil: str, tmp_path: Path) -> None:
     index = tmp_path / "model.index"

@@ -119,6 +119,45 @@ CASES = {
         multiple=64,
     ),
     "spynet": Case({"levels": 2}, channels=6, out=2, multiple=2, picture=False),
+    "deeplab-v3-plus": Case(
+        {"classes": 8, "depths": [1, 1, 1, 1], "width": 8, "channels": 16},
+        out=8,
+        grows=QUARTER,
+        multiple=32,
+        rate=1e-2,
+    ),
+    "deconvnet": Case(
+        {"classes": 8, "side": 32, "width": 8, "hidden": 32}, out=8, fixed=(32, 32, 32, 32), rate=1e-2
+    ),
+    "hed": Case({"width": 4}, out=6, rate=1e-2),
+    "hypercolumns": Case(
+        {"classes": 8, "grid": 3, "width": 4, "hidden": 16},
+        out=8,
+        grows=QUARTER,
+        multiple=32,
+        rate=1e-2,
+    ),
+    "zoom-out": Case(
+        {"classes": 8, "window": 32, "width": 4, "hidden": 16, "units": 32},
+        channels=4,
+        out=8,
+        multiple=32,
+        rate=1e-2,
+    ),
+    "sharpmask": Case(
+        {"side": 32, "features": 16, "width": 8, "depths": [1, 1, 1]},
+        out=1,
+        fixed=(64, 64, 32, 32),
+        rate=1e-2,
+    ),
+    "crf-rnn": Case({"classes": 8, "alpha": 10, "beta": 30}, channels=11, out=8, rate=3e-1),
+    "panoptic-fpn": Case(
+        {"body": "lite0", "things": 9, "stuff": 8, "channels": 16, "width": 16, "hidden": 16},
+        out=8,
+        grows=QUARTER,
+        multiple=32,
+        rate=1e-2,
+    ),
 }
 
 FULL = {"blocks": 32, "features": 256, "residual": 0.1}
@@ -199,6 +238,11 @@ PARAMETERS = [
     ("deeplab-v1", {}, 20_505_429),
     ("deeplab-v1", {"scales": True}, 20_505_429 + 1_206_016),
     ("espnet", {}, 364_569),
+    ("deeplab-v3-plus", {}, 59_344_309),
+    ("deconvnet", {}, 251_805_653),
+    ("hed", {}, 14_716_171),
+    ("crf-rnn", {}, 1_323),
+    ("panoptic-fpn", {}, 44_401_393 + 1_630_774),
     ("espnet", {"classes": 12, "joined": True}, 354_517),
     ("eigen2014", {}, 70_757_734 + 119_437),
     ("eigen2015", {}, 217_970_376 + 4_070),

@@ -7,12 +7,17 @@ import torch
 from torch import nn
 
 from pixcli.nets import build
+from pixcli.nets.crf import Kernels, colours_and_places, mean_field
 from pixcli.nets.deeplab_v1 import DeepLabV1
 from pixcli.nets.dilation import Context, Dilation, identity_, mirrored
 from pixcli.nets.fcn import FCN
+from pixcli.nets.hypercolumns import Hypercolumns, hats
+from pixcli.nets.panoptic_fpn import PanopticFPN
 from pixcli.nets.segnet import SegNet
+from pixcli.nets.sharpmask import SharpMask
 from pixcli.nets.unet import UNet
 from pixcli.nets.upsampling import BilinearUp, ResizeConv
+from pixcli.nets.zoom_out import ZoomOut, neighbourhoods
 
 
 def test_heads_come_apart_by_name() -> None:
@@ -96,3 +101,102 @@ def test_resize_convolution_paints_no_checkerboard() -> None:
     for mode in ("nearest", "bilinear"):
         assert spectrum_at_half(ResizeConv(4, 4, mode=mode)) < 1e-5
     assert isinstance(UNet(resize=True, width=2).up[0], ResizeConv)
+
+
+def scene(h: int, w: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A picture of two colours with shading and noise, and uncertain logits of four classes."""
+    noise = torch.Generator().manual_seed(0)
+    y, x = torch.meshgrid(torch.linspace(0, 1, h), torch.linspace(0, 1, w), indexing="ij")
+    picture = torch.stack((0.3 + 0.4 * (x > 0.5), 0.5 + 0.3 * (y > 0.4) * x, 0.4 + 0.2 * y))
+    logits = torch.stack((3 * x - 1.5, 1.5 - 3 * x, 2 * y - 1, 0 * x))
+    return (
+        picture + 0.02 * torch.randn(picture.shape, generator=noise),
+        logits + torch.randn(logits.shape, generator=noise),
+    )
+
+
+@pytest.mark.parametrize(("alpha", "beta", "symmetric"), [(80, 13, True), (8, 20, False)])
+def test_mean_field_agrees_with_all_pairs_of_pixels(alpha: float, beta: float, symmetric: bool) -> None:
+    picture, logits = scene(20, 24)
+    positions = colours_and_places(picture, alpha, beta).double()
+    dense = []
+    for points in (positions[:, :2] * alpha / 3, positions):
+        k = torch.exp(-((points[:, None] - points) ** 2).sum(2) / 2)
+        d = k.sum(1)
+        k = k / (d * d[:, None]).sqrt() if symmetric else k / d[:, None]
+        dense.append(k.fill_diagonal_(0))
+    q = logits.double().softmax(0)
+    for _ in range(5):
+        told = q.flatten(1) @ (3 * dense[0] + 10 * dense[1]).T
+        q = (logits + told.view_as(q)).softmax(0)
+    kernels = Kernels(picture, alpha, beta, 3, symmetric, cells=(4, 4))
+    ours = mean_field(logits, kernels, iterations=5, bilateral=10, spatial=3)
+    assert (ours - q).abs().max() < 1e-3
+    assert (logits.softmax(0) - q).abs().max() > 0.3  # it has done something
+
+
+def test_crf_rnn_begins_as_the_mean_field_it_unrolls() -> None:
+    picture, logits = scene(12, 16)
+    net = build("crf-rnn", {"classes": 4, "alpha": 20, "beta": 13, "cells": [2, 2]})
+    with torch.inference_mode():
+        refined = net(torch.cat((picture, logits))[None])[0].softmax(0)
+        kernels = Kernels(picture, 20, 13, 3, symmetric=False)
+        expected = mean_field(logits, kernels, iterations=5, bilateral=5, spatial=3)
+    assert torch.allclose(refined, expected, atol=1e-4)
+
+
+def test_hypercolumns_are_a_classifier_on_enlarged_features() -> None:
+    torch.manual_seed(0)
+    net = Hypercolumns(3, width=2, hidden=4).eval()
+    x = torch.rand(1, 3, 32, 64)
+    with torch.inference_mode():
+        columns = [nn.functional.interpolate(c, size=(8, 16), mode="bilinear") for c in net.columns(x)]
+        weight = torch.cat([s.weight for s in net.scores], 1)
+        whole = nn.functional.conv2d(torch.cat(columns, 1), weight)
+        assert torch.allclose(net(x), whole, atol=1e-5)
+    assert torch.allclose(hats(50, 5).sum(0), torch.ones(50))
+
+
+def test_zoom_out_describes_a_superpixel_by_the_published_number_of_features() -> None:
+    with torch.device("meta"):
+        assert ZoomOut().features == 12_416
+    net = ZoomOut(3, window=32, width=2, hidden=4, units=8).eval()
+    of = torch.arange(8).view(2, 4).repeat_interleave(16, 0).repeat_interleave(8, 1)  # 16 × 8 pixels each
+    assert neighbourhoods(of, 1)[[0, 6]].tolist() == [[0, 0, 32, 16], [0, 8, 32, 32]]
+    with torch.inference_mode():
+        y = net(torch.cat((torch.rand(3, 32, 32), of[None].float()))[None])
+    assert torch.equal(y, y[..., ::16, ::8].repeat_interleave(16, 2).repeat_interleave(8, 3))
+
+
+def test_sharpmask_scores_its_window() -> None:
+    with torch.device("meta"):
+        net = SharpMask()
+        assert net(torch.empty(2, 3, 192, 192)).shape == (2, 1, 160, 160)
+        assert net.objectness(torch.empty(2, 3, 192, 192)).shape == (2,)
+
+
+def test_panoptic_fpn_learns_and_finds_instances() -> None:
+    torch.manual_seed(0)
+    net = PanopticFPN("lite0", things=3, stuff=4, channels=8, width=8, hidden=16)
+    x = torch.rand(2, 3, 64, 64)
+    mask = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    mask[:, 10:50, 10:40] = 1
+    box = torch.tensor([[10.0, 10.0, 40.0, 50.0]])
+    one = {"boxes": box, "labels": torch.tensor([2]), "masks": mask}
+    nobody = {"boxes": box[:0], "labels": torch.tensor([], dtype=torch.long), "masks": mask[:0]}
+    stuff = torch.full((2, 64, 64), 255)
+    stuff[0] = 1
+    losses = net.train().losses(x, [one, nobody], stuff)
+    instances = {"loss_classifier", "loss_box_reg", "loss_mask", "loss_objectness", "loss_rpn_box_reg"}
+    assert set(losses) == {*instances, "loss_semantic"}
+    sum(losses.values(), torch.zeros(())).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.semantic.parameters())
+    net.eval().roi_heads.score_thresh = 0.0
+    with torch.inference_mode():
+        logits, found = net.detect(x)
+    assert logits.shape == (2, 4, 16, 16)
+    for picture in found:
+        n = len(picture["scores"])
+        assert n > 0
+        assert picture["masks"].shape == (n, 64, 64)
+        assert picture["scores"].diff().le(0).all()
