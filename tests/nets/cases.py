@@ -148,6 +148,7 @@ CASES = {
         {"side": 32, "features": 16, "width": 8, "depths": [1, 1, 1]},
         out=1,
         fixed=(64, 64, 32, 32),
+        picture=False,
         rate=1e-2,
     ),
     "crf-rnn": Case({"classes": 8, "alpha": 10, "beta": 30}, channels=11, out=8, rate=3e-1),
