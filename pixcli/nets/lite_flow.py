@@ -1,7 +1,7 @@
 """LiteFlow: motion by a pyramid of features, warped and compared, with one decoder for all levels.
 
 After PWC-Net (Sun et al., CVPR 2018: pyramid, warping, cost volume, dilated context) and IRR (Hur & Roth,
-CVPR 2019: one decoder, whose answers are added to the last level's). Features are brought to unit length
+CVPR 2019: one decoder, whose answers are added to the last level's). Features are centred and of unit length
 before they are compared; the last enlargement is RAFT's (Teed & Deng, ECCV 2020): each pixel is a weighted
 mean of the nine cells around it.
 
@@ -63,9 +63,6 @@ class LiteFlow(nn.Module):
         )
         self.refine = nn.Conv2d(context[-1], 2, 3, padding=1)
         self.weigh = nn.Sequential(conv(context[-1], 96), nn.Conv2d(96, 9 * UP * UP, 1))
-        for last in (self.predict, self.refine):
-            nn.init.normal_(last.weight, std=1e-3)
-            nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
     def features(self, x: Tensor) -> list[Tensor]:
         """At 1/4 and coarser, each of mean square 1: their mean product is a cosine."""
@@ -74,6 +71,7 @@ class LiteFlow(nn.Module):
             x = convs(x)
             if i:
                 f = self.common[i - 1](x).float()
+                f = f - f.mean((2, 3), keepdim=True)  # else all cosines are near 1 and say little
                 maps.append(f * (f.square().mean(1, keepdim=True) + 1e-6).rsqrt())
         return maps
 
