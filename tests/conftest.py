@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,11 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "derain": ("restore-unet", SMALL),
     "inpaint": ("restore-unet", SMALL | {"maps": 1}),
     "enhance-dark": ("illumination-unet", {"channels": [8, 8, 8, 8]}),
+    "segment": ("restore-unet", SMALL),
+    "depth": ("restore-unet", SMALL),
+    "normals": ("restore-unet", SMALL),
 }
+CLASSES = tuple({"name": name} for name in ("red", "green", "blue"))
 # Options without which a task does nothing, for the tests over all tasks.
 NEEDED: dict[str, dict[str, str]] = {"inpaint": {"mask": "alpha"}}
 
@@ -99,6 +104,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         torch.manual_seed(0)
         path = folder / f"tiny-{task}.safetensors"
         net = build(network, arguments)
-        save(path, net, describe(Card(path.stem, task, network, path, arguments=arguments), net))
+        card = Card(path.stem, task, network, path, arguments=arguments)
+        if task == "segment":
+            card = replace(card, classes=CLASSES)
+        save(path, net, describe(card, net))
         made[task] = path
     return made

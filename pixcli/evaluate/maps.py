@@ -108,7 +108,7 @@ def flow(out: Array, truth: Array, known: NDArray[np.bool_]) -> dict[str, float]
 def read_flow(path: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """(H, W, 2) pixels to the right and down, and where they are known: .flo, KITTI's PNG, or npz.
 
-    Raises InputError.
+    Read without our own reader: a fault there must show in the figures. Raises InputError.
     """
     try:
         if path.suffix == ".flo":

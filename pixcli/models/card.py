@@ -21,8 +21,8 @@ class Card:
     quality was measured to hold in bfloat16. settings: defaults of the task's options that were calibrated
     for this weight (for instance colorize's saturation). classes: of labels, one row {"name", "color" [r, g,
     b]} for each channel of the answer's first head, with "id" where that is not its number. unit: of depth,
-    "metres"; else the answer is inverse and relative. measures: rows of {"set", "measure", "value",
-    "protocol", "command"}. sha256: that of the safetensors file.
+    "metres", "log metres" or "10 / metres"; else the answer is inverse and relative. measures: rows of
+    {"set", "measure", "value", "protocol", "command"}. sha256: that of the safetensors file.
     """
 
     name: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from pixcli.errors import UsageError
+from pixcli.errors import UsageError, WeightsError
 from pixcli.tasks.base import MapTask, Option, Result, Sample
 from pixcli.tasks.working import enlarged, luma, seen, steadied
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pixcli.tasks.base import MakeRunner, Memory
 
 RADIUS, EPS = 4, 1e-3  # of the guided filter at the answer's size; lightness in 0..1
-LEAST = 1e-3  # metres, and of inverse depth: nearer than any lens
+UNITS = ("metres", "log metres", "10 / metres")  # that a card may say of its network's answer
+LEAST, MOST = 1e-3, 1e4  # metres: nearer than any lens, farther than any sight
 FOV = 60.0  # degrees
 BEHIND = 0.1  # of a relative map's range is added before it is inverted, or its far end would be endless
 # Turbo by its author's polynomial (Mikhailov 2019, Apache-2.0), from x^0 up
@@ -88,19 +89,30 @@ class Depth(MapTask):
 
     def attach(self, model: Model, run: MakeRunner) -> None:
         super().attach(model, run)
-        self.metric = model.card.unit == "metres"
+        self.metric = model.card.unit in UNITS
+        if model.card.unit and not self.metric:
+            raise WeightsError(f"{model.card.name}: depth in {model.card.unit!r} is not known")
 
     def surveys(self, kind: Literal["film", "set"]) -> bool:
         word = self.values["range"]
         return word == "set" if kind == "set" else word in (None, "clip")
 
     def learn(self, answers: Sequence[tuple[Tensor, Sample]]) -> None:
-        ranges = [self.range_of(answer[:1]) for answer, _ in answers]
+        ranges = [self.range_of(answer[0]) for answer, _ in answers]
         self.learnt = (min(r[0] for r in ranges), max(r[1] for r in ranges)) if ranges else None
 
     def range_of(self, x: Tensor) -> Range:
-        low, high = float(x.min()), float(x.max())
-        return (max(low, LEAST), max(high, 2 * LEAST)) if self.metric else (low, high)
+        values = self.values_of(x)
+        return float(values.min()), float(values.max())
+
+    def values_of(self, x: Tensor) -> Tensor:
+        """Metres, or inverse depth, of what a network says."""
+        match self.model.card.unit:
+            case "log metres":
+                x = x.exp()
+            case "10 / metres":
+                x = 10 / x.clamp(min=LEAST)
+        return x.clamp(LEAST, MOST) if self.metric else x
 
     def prepare(self, picture: Picture) -> Sample:
         import torch
@@ -113,7 +125,7 @@ class Depth(MapTask):
 
     def finish(self, answer: Tensor, sample: Sample) -> Result:
         rgb = sample.context.rgb
-        span = self.learnt or self.range_of(answer[:1])
+        span = self.learnt or self.range_of(answer[0])
         full = self.full(answer[:1], rgb)
         if not self.exact():
             return Result({"": self.shown(full, span)})
@@ -126,7 +138,7 @@ class Depth(MapTask):
         low, high = self.range_of(x)
         full = np.empty(rgb.shape[:2], np.float32)
         for top, bottom, strip in enlarged(x, rgb, RADIUS, EPS):
-            full[top:bottom] = strip[0].clamp(low, high).numpy()
+            full[top:bottom] = self.values_of(strip[0]).clamp(low, high).numpy()
         return full
 
     def map_of(self, full: Array, span: Range, rgb: Array) -> Map:

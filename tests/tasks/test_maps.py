@@ -117,10 +117,15 @@ RAMP = np.repeat(np.linspace(20, 220, 45).astype(np.uint8)[None, :, None], 30, 0
 
 
 def test_metric_depth_is_millimetres_and_relative_depth_spans_all_values(tmp_path):
-    metres = attached(Depth(), lambda x: x[:, :1] * 10, unit="metres")
-    image = opened(through(metres, RAMP), tmp_path)
-    assert image.mode == "I;16"
-    np.testing.assert_allclose(np.asarray(image), RAMP[..., 0] / 255 * 10_000, atol=1)
+    units = {
+        "metres": lambda x: x * 10,
+        "log metres": lambda x: (x * 10).log(),
+        "10 / metres": lambda x: 1 / x,
+    }
+    for unit, told in units.items():
+        image = opened(through(attached(Depth(), told, unit=unit), RAMP), tmp_path)
+        assert image.mode == "I;16"
+        np.testing.assert_allclose(np.asarray(image), RAMP[..., 0] / 255 * 10_000, atol=1)
     assert (image.text["unit"], image.text["scale"], image.text["unknown"]) == ("millimetres", "0.001", "0")
     relative = opened(through(attached(Depth(), lambda x: x[:, :1]), RAMP), tmp_path)
     values = np.asarray(relative).astype(float)
