@@ -18,6 +18,10 @@ LISTED = {
     "superres": ("SuperRes", "Enlarge photographs and films by any factor."),
     "denoise": ("Denoise", "Remove noise from photographs and films."),
     "derain": ("Derain", "Remove falling rain, or drops on a window, from photographs and films."),
+    "enhance-dark": (
+        "EnhanceDark",
+        "Brighten pictures and films that were taken in too little light.",
+    ),
     "inpaint": (
         "Inpaint",
         "Fill what a mask marks from what is round it: scratches, letters, stains, people.",
