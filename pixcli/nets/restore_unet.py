@@ -32,10 +32,6 @@ class RestoreUNet(nn.Module):
         levels = [2 * n * 2**i for i, n in enumerate(blocks, 1)]
         self.reach = 4 + 2 * sum(levels[:-1]) + levels[-1] + self.multiple - 1
         steps = list(pairwise(channels))
-        # two convolutions a block, down and up again; a cell's first pixel sees as far as its last
-        convs = [4 * n for n in blocks[:-1]] + [2 * blocks[-1]]
-        self.reach = 4 + sum(2 ** (i + 1) * n for i, n in enumerate(convs)) + 2 ** len(blocks) - 1
-        self.multiple = 2 ** len(blocks)
         self.head = conv(4 * (3 + maps), channels[0])
         self.encoder = nn.ModuleList(stack(c, n) for c, n in zip(channels, blocks, strict=True))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2, bias=False) for a, b in steps)
