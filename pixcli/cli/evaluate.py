@@ -153,8 +153,7 @@ def _print(table: Any) -> None:
         shown.add_row(Text(str(row["picture"])), *(f"{row[k]:.4g}" if k in row else "" for k in names))
     shown.add_section()
     shown.add_row("mean", *(f"{table.mean[k]:.4f}" for k in names))
-    console = Console()
-    console.print(shown)
+    Console(width=max(Console().width, 24 + 14 * len(names))).print(shown)  # no figure is cut short
     print(table.command)
 
 
