@@ -99,7 +99,11 @@ def write(made: Recipe, trained: Trained, out: Path, *, device: str, precision: 
         bf16=True,
         settings=settings,
         licence="Apache-2.0; see the data for what they were learnt from",
-        data=tuple({"set": s.title, "share": s.share, "licence": s.licence} for s in made.sources),
+        data=tuple(
+            {"set": s.title, "share": s.share, "licence": s.licence}
+            for s in made.sources + made.beside
+            if s.title
+        ),
         training={
             "recipe": made.name,
             "steps": trained.steps,

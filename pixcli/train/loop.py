@@ -61,6 +61,7 @@ class Recipe:
     arguments: dict[str, Any]
     schedule: Schedule
     sources: tuple[Source, ...]
+    beside: tuple[Source, ...] = ()  # sets that it reads in a manner of its own, as pairs
 
     def open(self, data: Path, cache: Path) -> None:
         """Make the training data ready: data is PIXCLI_DATA, cache a folder for decoded pictures."""

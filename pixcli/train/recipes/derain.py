@@ -9,27 +9,29 @@ from scipy.ndimage import zoom
 from scipy.signal import fftconvolve
 
 from pixcli.train.recipes.denoise import jpeg
-from pixcli.train.recipes.restore import Pixels, Restore
+from pixcli.train.restore import Pixels, Restore
 from pixcli.train.store import Source, Store
 
+RENDERED, PAIRS, LAID = 0.5, 0.2, 0.2  # shares: rendered rain, pairs, rain of the pairs over other pictures
 RAIN = Source(
     "data/derain_pairs/train/rain",
+    PAIRS + LAID,
     hold_every=9,
     title="71 pairs of Rain100L's training part",
     licence="research",
 )
-RENDERED, PAIRS, LAID = 0.5, 0.2, 0.2  # shares: rendered rain, pairs, rain of the pairs over other pictures
+DRY = Source("data/derain_pairs/train/clean", hold_every=9)
 
 
 class Derain(Restore):
     name, task = "derain", "derain"
     title = "Rain streaks removed"
     patch = 112
+    beside = (RAIN, DRY)
 
     def open(self, data: Path, cache: Path) -> None:
         super().open(data, cache)
-        clean = Source(RAIN.folder.replace("/rain", "/clean"), hold_every=RAIN.hold_every)
-        self.rain, self.dry = Store(RAIN, data, cache), Store(clean, data, cache)
+        self.rain, self.dry = (Store(s, data, cache) for s in self.beside)
 
     def pair(self, clean: Pixels, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
         kind, side = rng.random(), len(clean)

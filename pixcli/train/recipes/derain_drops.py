@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from pixcli.train.recipes.restore import Pixels, Restore
+from pixcli.train.restore import Pixels, Restore
 
 
 class DerainDrops(Restore):

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pixcli.train.loop import Batch, Schedule
-from pixcli.train.recipes.restore import Pixels, Restore, psnr, to_tensor
 from pixcli.train.recipes.superres import SuperRes
+from pixcli.train.restore import Pixels, Restore, psnr, to_tensor
 from pixcli.train.store import Source, Store
 
 PAIRS = "data/lowlight_pairs/train"
@@ -27,11 +27,12 @@ class EnhanceDark(Restore):
     title = "Light for dark photographs"
     schedule = Schedule(steps=30_000, rate=1e-3, batch=8, warmup=200, decay=1e-3, ema=0.999, clip=0.5)
     sources = (Source(f"{PAIRS}/high", hold_every=12, title=TITLE, licence=LICENCE), *SuperRes.sources[1:])
+    beside = (Source(f"{PAIRS}/low"), Source(f"{PAIRS}/low_mid"))
 
     def open(self, data: Path, cache: Path) -> None:
         super().open(data, cache)
         self.bright = self.stores[0]
-        self.dark = [Store(Source(f"{PAIRS}/{n}"), data, cache) for n in ("low", "low_mid")]
+        self.dark = [Store(s, data, cache) for s in self.beside]
         self.places = [{name: i for i, name in enumerate(s.names)} for s in self.dark]
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
@@ -88,8 +89,9 @@ class EnhanceDark(Restore):
         device, rows = next(net.parameters()).device, []
         held = self.held[0]
         for i in range(len(held)):
-            low = to_tensor(self.dark[0][self.places[0][held.names[i]]][None] / np.float32(255))
-            high = to_tensor(held[i][None] / np.float32(255))
+            dark, bright = self.dark[0][self.places[0][held.names[i]]], held[i]
+            h, w = (n // 16 * 16 for n in bright.shape[:2])
+            low, high = (to_tensor(p[None, :h, :w] / np.float32(255)) for p in (dark, bright))
             answer = net(low.to(device)).float().cpu().clamp(0, 1)
             rows.append([psnr(answer, high), likeness(answer, high).item(), psnr(low, high)])
         answer_db, alike, input_db = np.mean(rows, 0)

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from pixcli.train.loop import Batch
-from pixcli.train.recipes.restore import Pixels, Restore
+from pixcli.train.restore import Pixels, Restore
 
 LETTERS = "ABCDEFGHIKLMNOPRSTUVWXYZabcdefghiklmnoprstuvwxyz0123456789"
 HOLE = 6.0  # weight of the hole's pixels in the loss (Liu et al. 2018)
