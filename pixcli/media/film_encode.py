@@ -21,6 +21,8 @@ from pixcli.media.film_pixels import RGB, to_frame
 from pixcli.media.film_source import FilmSource, Frame
 from pixcli.media.picture import Picture
 
+X265_DELAY = 3  # frames: shorter films get decoding times from x265 that it has never set
+
 
 class Encoder:
     """What a film is encoded with, and the encoding. lost: what that cannot keep, complete at the end.
@@ -114,10 +116,13 @@ class Encoder:
 
     def rest(self) -> Iterator[Packet[Any]]:
         """What the encoder has held back."""
-        for packet in self._packets(None):
-            if self.frames_in == 1:
-                packet.dts = packet.pts  # x265 leaves it at whatever was there before
-            yield packet
+        packets = list(self._packets(None))
+        if len(packets) == self.packets_out <= X265_DELAY:
+            times = [packet.pts or 0 for packet in packets]
+            late = max(due - shown for due, shown in zip(sorted(times), times, strict=True))
+            for due, packet in zip(sorted(times), packets, strict=True):
+                packet.dts = due - late
+        yield from packets
 
     def _packets(self, image: av.VideoFrame | None) -> Iterator[Packet[Any]]:
         with in_one_line(f"frame {self.frames_in} cannot be encoded"):
