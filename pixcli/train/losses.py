@@ -60,13 +60,18 @@ def scale_invariant(
     return loss + gradients * torch.stack(slopes).sum()
 
 
-def ssim(a: Tensor, b: Tensor, peak: float = 1.0, size: int = 3) -> Tensor:
-    """Structural similarity in square windows that lie wholly inside: (N, C, H - size + 1, W - size + 1)."""
+def ssim(a: Tensor, b: Tensor, peak: float = 1.0, size: int = 3, every: int = 1) -> Tensor:
+    """Structural similarity in square windows that lie wholly inside: (N, C, H - size + 1, W - size + 1).
+
+    every: pixels from one window to the next.
+    """
+
+    def mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, size, every)
+
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
-    ma, mb = F.avg_pool2d(a, size, 1), F.avg_pool2d(b, size, 1)
-    va = F.avg_pool2d(a * a, size, 1) - ma * ma
-    vb = F.avg_pool2d(b * b, size, 1) - mb * mb
-    vab = F.avg_pool2d(a * b, size, 1) - ma * mb
+    ma, mb = mean(a), mean(b)
+    va, vb, vab = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
     return (2 * ma * mb + c1) * (2 * vab + c2) / ((ma * ma + mb * mb + c1) * (va + vb + c2))
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pixcli.train.loop import Batch, Recipe, Schedule
-from pixcli.train.recipes.superres import SuperRes
+from pixcli.train.photographs import SHARP
 from pixcli.train.store import Source, Store, crop
 
 Pixels = NDArray[Any]  # float32 in 0..1
@@ -26,7 +28,7 @@ class Restore(Recipe):
     schedule = Schedule(steps=100_000, rate=1e-3, batch=16, warmup=200, decay=0.0, ema=0.999, clip=0.5)
     patch = 96
     margin = 0  # pixels round a crop that the degradation needs to see
-    sources: tuple[Source, ...] = SuperRes.sources
+    sources: tuple[Source, ...] = SHARP
     held_side = 256
 
     def open(self, data: Path, cache: Path) -> None:
@@ -94,3 +96,11 @@ def to_tensor(pixels: Pixels) -> Tensor:
 
 def psnr(a: Tensor, b: Tensor) -> float:
     return 10 * torch.log10(1 / (a - b).square().mean().clamp(min=1e-10)).item()
+
+
+def jpeg(pixels: NDArray[np.uint8], quality: int, *, halved: bool) -> NDArray[np.uint8]:
+    """(H, W, 3) as a JPEG file gives it back; halved: chroma at half resolution."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=2 if halved else 0)
+    with Image.open(file) as coded:
+        return np.asarray(coded.convert("RGB"))

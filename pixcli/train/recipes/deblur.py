@@ -8,8 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, rotate
 from scipy.signal import fftconvolve
 
-from pixcli.train.recipes.denoise import jpeg
-from pixcli.train.restore import Pixels, Restore
+from pixcli.train.restore import Pixels, Restore, jpeg
 
 KERNELS = "data/blur/kernels.npz"
 MEASURED = ("kair12_11", "kair12_12")  # strokes; Levin's and the estimated ones are kept for measuring

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from pixcli.train.restore import Pixels, Restore
+from pixcli.train.restore import Pixels, Restore, jpeg
 
 KNOWN = 0.5  # how often the level is told; else the map is zero and the network has to see for itself
 
@@ -52,14 +48,6 @@ def real(clean: Pixels, rng: np.random.Generator) -> Pixels:
     if rng.random() < 0.6:
         eight = jpeg(eight, int(rng.integers(30, 96)), halved=rng.random() < 0.6)
     return eight.astype(np.float32) / 255
-
-
-def jpeg(pixels: NDArray[np.uint8], quality: int, *, halved: bool) -> NDArray[np.uint8]:
-    """(H, W, 3) as a JPEG file gives it back; halved: chroma at half resolution."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=2 if halved else 0)
-    with Image.open(file) as coded:
-        return np.asarray(coded.convert("RGB"))
 
 
 RECIPE = Denoise()

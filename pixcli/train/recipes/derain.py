@@ -8,8 +8,7 @@ import numpy as np
 from scipy.ndimage import zoom
 from scipy.signal import fftconvolve
 
-from pixcli.train.recipes.denoise import jpeg
-from pixcli.train.restore import Pixels, Restore
+from pixcli.train.restore import Pixels, Restore, jpeg
 from pixcli.train.store import Source, Store
 
 RENDERED, PAIRS, LAID = 0.5, 0.2, 0.2  # shares: rendered rain, pairs, rain of the pairs over other pictures
@@ -44,9 +43,6 @@ class Derain(Restore):
         if kind < PAIRS + LAID + RENDERED:
             return rain(clean, rng), clean
         return clean, clean
-
-    def degrade(self, clean: Pixels, rng: np.random.Generator) -> Pixels:
-        return rain(clean, rng)
 
     def _cut(self, side: int, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
         """A rainy square and the same one dry, flipped sideways or not."""

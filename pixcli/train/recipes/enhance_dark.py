@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pixcli.train.loop import Batch, Schedule
-from pixcli.train.recipes.superres import SuperRes
+from pixcli.train.losses import ssim
+from pixcli.train.photographs import SHARP
 from pixcli.train.restore import Pixels, Restore, psnr, to_tensor
 from pixcli.train.store import Source, Store
 
@@ -26,7 +27,7 @@ class EnhanceDark(Restore):
     arguments: dict[str, Any] = {}  # noqa: RUF012
     title = "Light for dark photographs"
     schedule = Schedule(steps=30_000, rate=1e-3, batch=8, warmup=200, decay=1e-3, ema=0.999, clip=0.5)
-    sources = (Source(f"{PAIRS}/high", hold_every=12, title=TITLE, licence=LICENCE), *SuperRes.sources[1:])
+    sources = (Source(f"{PAIRS}/high", hold_every=12, title=TITLE, licence=LICENCE), *SHARP[1:])
     beside = (Source(f"{PAIRS}/low"), Source(f"{PAIRS}/low_mid"))
 
     def open(self, data: Path, cache: Path) -> None:
@@ -105,16 +106,9 @@ def view(picture: Any, box: tuple[float, float, float, float], side: int) -> Pix
 
 
 def likeness(a: Tensor, b: Tensor) -> Tensor:
-    """Structural similarity (Wang et al. 2004) over windows of 7 × 7, every third; a scalar, at most 1."""
-
-    def mean(x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, 7, 3)
-
-    a, b = a.float().contiguous(), b.float().contiguous()  # pooling is slow channels last
-    ma, mb = mean(a), mean(b)
-    va, vb, ab = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
-    top = (2 * ma * mb + 1e-4) * (2 * ab + 9e-4)
-    return (top / ((ma * ma + mb * mb + 1e-4) * (va + vb + 9e-4))).mean()
+    """Mean structural similarity over windows of 7 × 7, every third."""
+    # pooling is slow channels last
+    return ssim(a.float().contiguous(), b.float().contiguous(), size=7, every=3).mean()
 
 
 RECIPE = EnhanceDark()

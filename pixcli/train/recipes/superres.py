@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pixcli.train.loop import Batch, Recipe, Schedule
-from pixcli.train.store import Source, Store, crop
+from pixcli.train.photographs import SHARP
+from pixcli.train.store import Store, crop
 
 MARGIN = 4  # low-resolution pixels round a crop whose reduction would see the crop's border
 
@@ -22,34 +23,7 @@ class SuperRes(Recipe):
     schedule = Schedule(steps=40_000, rate=1e-3, batch=16, warmup=300, decay=0.0, ema=0.999, clip=0.5)
     patch = 40  # low-resolution pixels
 
-    # reduced copies are sharper and freer of coding noise than the originals
-    sources: tuple[Source, ...] = (
-        Source(
-            "data/photos_hires",
-            0.55,
-            reductions=(0.8, 0.6, 0.4),
-            hold_every=16,
-            title="wallpapers and DIV2K validation pictures",
-            licence="CC0, CC BY, CC BY-SA, GPL, Unsplash; DIV2K for academic research",
-        ),
-        Source(
-            "data/photos_bsds400",
-            0.25,
-            reductions=(1.0, 0.7),
-            hold_every=40,
-            title="BSDS500, train and test",
-            licence="non-commercial research and education",
-        ),
-        Source("data/photos_t91", 0.10, title="T91 (Yang et al.)", licence="research"),
-        Source(
-            "data/photos_imagenet1000",
-            0.10,
-            reductions=(0.75,),
-            hold_every=100,
-            title="one picture of each ImageNet class",
-            licence="ImageNet terms (non-commercial research)",
-        ),
-    )
+    sources = SHARP
 
     def open(self, data: Path, cache: Path) -> None:
         self.stores = [Store(s, data, cache) for s in self.sources]

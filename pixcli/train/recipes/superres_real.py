@@ -5,16 +5,14 @@ Start it from a checkpoint of `superres` (`--start runs/superres/last.pt`).
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from pixcli.train.loop import Schedule
 from pixcli.train.recipes.superres import SuperRes, reduce
+from pixcli.train.restore import jpeg
 
 CLEAN = 0.5  # share of plain reductions
 
@@ -43,7 +41,9 @@ class SuperResReal(SuperRes):
                 small = small + torch.from_numpy(grain.astype(np.float32))
             pixels = small.round().clamp(0, 255).to(torch.uint8)
             if rng.random() < 0.8:
-                pixels = jpeg(pixels, int(rng.integers(40, 97)), bool(rng.random() < 0.6))
+                quality, halved = int(rng.integers(40, 97)), bool(rng.random() < 0.6)
+                coded = jpeg(pixels.permute(1, 2, 0).numpy(), quality, halved=halved)
+                pixels = torch.tensor(coded).permute(2, 0, 1)
             low[i] = pixels / 255
         return low
 
@@ -55,16 +55,6 @@ def blur(picture: Tensor, sigma: float) -> Tensor:
     kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
     x = F.pad(picture[:, None], (radius,) * 4, mode="replicate")
     return F.conv2d(F.conv2d(x, kernel), kernel.transpose(2, 3))[:, 0]
-
-
-def jpeg(pixels: Tensor, quality: int, halved: bool) -> Tensor:
-    """(3, H, W) uint8 as a JPEG file gives it back; halved: chroma at half resolution."""
-    file = io.BytesIO()
-    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(
-        file, "JPEG", quality=quality, subsampling=2 if halved else 0
-    )
-    with Image.open(file) as coded:
-        return torch.from_numpy(np.asarray(coded.convert("RGB")).copy()).permute(2, 0, 1)
 
 
 RECIPE = SuperResReal()
