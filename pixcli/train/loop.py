@@ -24,7 +24,7 @@ Batch = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Schedule:
-    """AdamW with a linear warm-up and a cosine to zero; an average of the weights (EMA) is what is kept.
+    """A linear warm-up and a cosine to zero; an average of the weights (EMA) is what is kept.
 
     steps: length of the run; with `minutes` given to `train` the cosine ends by whichever comes first.
     """
@@ -75,6 +75,10 @@ class Recipe:
         """Parameter groups for the optimiser; "factor" multiplies the schedule's rate."""
         return [{"params": list(net.parameters()), "factor": 1.0}]
 
+    def optimiser(self, net: nn.Module) -> torch.optim.Optimizer:
+        s = self.schedule
+        return torch.optim.AdamW(self.groups(net), lr=s.rate, betas=(0.9, 0.99), weight_decay=s.decay)
+
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         raise NotImplementedError
 
@@ -117,8 +121,7 @@ def train(
     if start is not None:
         _take(net, torch.load(start, weights_only=True, map_location=device)["average"], say)
     average = {k: v.detach().clone() for k, v in net.state_dict().items()}
-    groups = recipe.groups(net)
-    optimiser = torch.optim.AdamW(groups, lr=s.rate, betas=(0.9, 0.99), weight_decay=s.decay)
+    optimiser = recipe.optimiser(net)
     step, spent = 0, 0.0
     last = run / "last.pt"
     if last.exists():

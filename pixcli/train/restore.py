@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pixcli.train.loop import Batch, Recipe, Schedule
+from pixcli.train.muon import Muon
 from pixcli.train.photographs import SHARP
 from pixcli.train.store import Source, Store, crop
 
@@ -25,7 +26,7 @@ class Restore(Recipe):
 
     network = "restore-unet"
     arguments: dict[str, Any] = {"maps": 0}  # noqa: RUF012
-    schedule = Schedule(steps=100_000, rate=1e-3, batch=16, warmup=200, decay=0.0, ema=0.999, clip=0.5)
+    schedule = Schedule(steps=100_000, rate=0.02, batch=16, warmup=100, ema=0.999, clip=0.5)
     patch = 96
     margin = 0  # pixels round a crop that the degradation needs to see
     sources: tuple[Source, ...] = SHARP
@@ -35,6 +36,9 @@ class Restore(Recipe):
         self.stores = [Store(s, data, cache) for s in self.sources]
         self.held = [Store(s, data, cache, held=True) for s in self.sources if s.hold_every]
         self.shares = np.cumsum([s.share for s in self.sources])
+
+    def optimiser(self, net: nn.Module) -> torch.optim.Optimizer:
+        return Muon(self.groups(net), lr=self.schedule.rate)
 
     def degrade(self, clean: Pixels, rng: np.random.Generator) -> Pixels:
         raise NotImplementedError

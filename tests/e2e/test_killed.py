@@ -37,14 +37,14 @@ def test_killed_at_random_moments(pixcli, tiny, tmp_path, count, kills):
     redone = 0
     for n in range(kills):
         before = times(out)
-        # every fifth is killed before its first output: while it starts, plans or loads
-        written = chance.randrange(1, 2 * count // (kills + 2)) if n % 5 else 0
-        kill(line, pixcli.environment, out, len(before) + written, chance.random() * (0.05 if n % 5 else 3))
+        # every fifth is killed by the clock, while it starts, plans or loads; the others as they write
+        written = chance.randrange(1, max(2, (count - len(before)) // (kills - n + 1)))
+        within, later = (120, 0.05 * chance.random()) if n % 5 else (3 * chance.random(), 0)
+        kill(line, pixcli.environment, out, len(before) + written, within, later)
         after = times(out)
         redone += sum(after[name] != before[name] for name in before)
         whole(out)
         noted = once(out, noted)
-    assert 0 < len(noted) < count
 
     before = times(out)
     last = pixcli(*line, "--json")
@@ -75,12 +75,14 @@ def once(out: Path, noted: dict[str, float]) -> dict[str, float]:
     return now
 
 
-def kill(line: list[object], env: dict[str, str], out: Path, written: int, later: float) -> None:
-    """Start `pixcli LINE` beside `out` and kill it `later` seconds after so many outputs are there."""
+def kill(
+    line: list[object], env: dict[str, str], out: Path, written: int, within: float, later: float
+) -> None:
+    """Start `pixcli LINE` beside `out`; kill it `later` than so many outputs, or after so many seconds."""
     command = [sys.executable, "-m", "pixcli", *map(str, line)]
     run = subprocess.Popen(command, cwd=out.parent, env=env, stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + within
         while time.monotonic() < until and run.poll() is None and len(times(out)) < written:
             time.sleep(0.002)
         time.sleep(later)

@@ -12,13 +12,13 @@ KNOWN = 0.5  # how often the level is told; else the map is zero and the network
 
 class Denoise(Restore):
     name, task = "denoise", "denoise"
-    arguments = {"maps": 1}  # noqa: RUF012
+    arguments = {"maps": 1, "channels": [80, 112, 144], "blocks": [3, 2, 2]}  # noqa: RUF012
     title = "Noise of cameras, films and files removed; σ 0 to 55, known or not"
 
     def degrade(self, clean: Pixels, rng: np.random.Generator) -> Pixels:
         """(H, W, 4): the noisy picture, not clipped where its noise is Gaussian; its level, or zeros."""
         kind = rng.random()
-        noisy = clean if kind < 0.06 else gaussian(clean, rng) if kind < 0.66 else real(clean, rng)
+        noisy = clean if kind < 0.06 else gaussian(clean, rng) if kind < 0.70 else real(clean, rng)
         sigma = float(np.sqrt(np.square(noisy - clean).mean()))
         level = np.full_like(clean[..., :1], sigma if rng.random() < KNOWN else 0.0)
         return np.concatenate([noisy, level], axis=2)

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pixcli.train.loop import Batch, Schedule
+from pixcli.train.loop import Batch, Recipe, Schedule
 from pixcli.train.losses import ssim
 from pixcli.train.photographs import SHARP
 from pixcli.train.restore import Pixels, Restore, psnr, to_tensor
@@ -27,6 +27,7 @@ class EnhanceDark(Restore):
     arguments: dict[str, Any] = {}  # noqa: RUF012
     title = "Light for dark photographs"
     schedule = Schedule(steps=30_000, rate=1e-3, batch=8, warmup=200, decay=1e-3, ema=0.999, clip=0.5)
+    optimiser = Recipe.optimiser  # it has biases
     sources = (Source(f"{PAIRS}/high", hold_every=12, title=TITLE, licence=LICENCE), *SHARP[1:])
     beside = (Source(f"{PAIRS}/low"), Source(f"{PAIRS}/low_mid"))
 
