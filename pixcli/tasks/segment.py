@@ -54,8 +54,9 @@ class Segment(MapTask):
     )
     refine = Option(
         None,
-        "guided: edges of the labels follow those of the picture (the model's own by default).",
-        choices=("none", "guided"),
+        "guided: edges of the labels follow those of the picture; crf: labels are drawn to like colours "
+        "near by (slow). The model's own by default.",
+        choices=("none", "guided", "crf"),
     )
 
     def __init__(self, **given: Any) -> None:
@@ -113,6 +114,10 @@ class Segment(MapTask):
         logits = answer[: len(self.ids)]  # the first head, where there are several
         if len(logits) < len(self.ids):
             raise WeightsError(f"{self.model.card.name}: {len(logits)} channels for {len(self.ids)} classes")
+        if self.values["refine"] == "crf":
+            from pixcli.tasks.refine import refined
+
+            logits = refined(logits, sample.tensor)
         found = self.labels(logits, context.rgb)
         extra = self.extras(found)
         if self.cut:
@@ -138,7 +143,7 @@ class Segment(MapTask):
         import torch
 
         count, (height, width) = len(logits), rgb.shape[:2]
-        guided = self.values["refine"] == "guided"
+        guided = self.values["refine"] != "none"
         found: dict[str, Array] = {"numbers": np.empty((height, width), np.uint16)}
         if self.cut:
             found["cover"] = np.empty((height, width), np.uint8)

@@ -145,6 +145,40 @@ def test_crf_rnn_begins_as_the_mean_field_it_unrolls() -> None:
     assert torch.allclose(refined, expected, atol=1e-4)
 
 
+def test_crf_rnn_learns_from_a_few_scenes_what_helps_on_another() -> None:
+    def noisy(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Four blocks of colour as (3 + 4, 16, 16) with unsure logits, and their labels."""
+        chance = torch.Generator().manual_seed(seed)
+        labels = (
+            torch.randperm(4, generator=chance).view(2, 2).repeat_interleave(8, 0).repeat_interleave(8, 1)
+        )
+        colours = torch.rand(4, 3, generator=chance)
+        picture = colours[labels].permute(2, 0, 1) + 0.02 * torch.randn(3, 16, 16, generator=chance)
+        told = nn.functional.one_hot(labels, 4).permute(2, 0, 1)
+        logits = told + 1.5 * torch.randn(4, 16, 16, generator=chance)
+        return torch.cat((picture, logits)), labels
+
+    inputs, labels = (torch.stack(v) for v in zip(*map(noisy, range(4)), strict=True))
+    net = build("crf-rnn", {"classes": 4, "iterations": 3, "alpha": 8, "beta": 20})
+    with torch.no_grad():
+        net.spatial.mul_(0.1)
+        net.bilateral.mul_(0.1)  # nearly nothing is told
+    inputs.requires_grad_()
+    before = nn.functional.cross_entropy(net(inputs[3:]), labels[3:])
+    before.backward()
+    assert inputs.grad is not None
+    assert inputs.grad[3, 3:].abs().min() > 0  # a network that gives the logits is trained along
+    assert net.compatibility.grad is not None
+    inputs.requires_grad_(False)
+    optimiser = torch.optim.Adam(net.parameters(), 0.1)
+    for _ in range(12):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(net(inputs[:3]), labels[:3]).backward()
+        optimiser.step()
+    with torch.no_grad():
+        assert nn.functional.cross_entropy(net(inputs[3:]), labels[3:]) < 0.6 * before
+
+
 def test_hypercolumns_are_a_classifier_on_enlarged_features() -> None:
     torch.manual_seed(0)
     net = Hypercolumns(3, width=2, hidden=4).eval()

@@ -113,6 +113,26 @@ def test_views_cutouts_and_what_stands_beside():
     assert more["probabilities"].values.dtype == np.float16
 
 
+def test_a_crf_draws_unsure_labels_to_the_pictures_edges():
+    unsure = torch.Generator().manual_seed(0)
+
+    def coarse(x):
+        y = nn.functional.avg_pool2d(x, 4) * 3
+        return y + 2 * torch.randn(y.shape, generator=unsure)
+
+    wanted = np.repeat([0, 1, 2], 15)
+    right = {}
+    for refine in ("none", "crf"):
+        task = attached(Segment(refine=refine, confidence=True), coarse, footprint=WHOLE)
+        maps = through(task).maps
+        right[refine] = (maps[""].values == wanted).mean()
+    assert right["crf"] > 0.95
+    assert right["none"] < 0.85
+    assert maps["confidence"].values.shape == (30, 45)
+    local = through(attached(Segment(refine="crf"), lambda x: x * 3)).maps[""].values
+    assert (local == wanted).all()
+
+
 RAMP = np.repeat(np.linspace(20, 220, 45).astype(np.uint8)[None, :, None], 30, 0).repeat(3, 2)
 
 
