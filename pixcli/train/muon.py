@@ -2,8 +2,9 @@
 
 The momentum of each matrix is replaced by the nearest half-orthogonal matrix (K. Jordan et al., "Muon: an
 optimizer for hidden layers in neural networks", 2024), by five Newton–Schulz steps. The restoration networks
-are nothing but convolutions; they need two to three times fewer steps with it than with AdamW. torch's own
-takes matrices alone; here a kernel (out, in, y, x) counts as the matrix (out, in · y · x).
+are nothing but convolutions; they need two to three times fewer steps with it than with AdamW, but not a rate
+above 0.01: without norms to hold them they burst. torch's own takes matrices alone; here a kernel (out, in, y, x)
+counts as the matrix (out, in · y · x).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Muon(torch.optim.Optimizer):
     Raises ValueError for a vector: biases and norms want AdamW.
     """
 
-    def __init__(self, params: Iterable[Any], lr: float = 0.02, momentum: float = 0.95) -> None:
+    def __init__(self, params: Iterable[Any], lr: float = 0.005, momentum: float = 0.95) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
         if any(p.dim() < 2 for group in self.param_groups for p in group["params"]):
             raise ValueError("Muon moves matrices and kernels; a net with vectors needs another optimiser")

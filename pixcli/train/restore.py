@@ -26,7 +26,7 @@ class Restore(Recipe):
 
     network = "restore-unet"
     arguments: dict[str, Any] = {"maps": 0}  # noqa: RUF012
-    schedule = Schedule(steps=100_000, rate=0.02, batch=16, warmup=100, ema=0.999, clip=0.5)
+    schedule = Schedule(steps=100_000, rate=0.005, batch=16, warmup=100, ema=0.999, clip=0.5)
     patch = 96
     margin = 0  # pixels round a crop that the degradation needs to see
     sources: tuple[Source, ...] = SHARP

@@ -18,6 +18,7 @@ RADIUS = 20
 class Deblur(Restore):
     name, task = "deblur", "deblur"
     title = "Shake, motion and defocus taken back"
+    arguments = {"maps": 0, "channels": [48, 96, 160], "blocks": [2, 3, 4]}  # noqa: RUF012  blur is wide
     patch, margin = 128, RADIUS
 
     def open(self, data: Path, cache: Path) -> None:
@@ -59,7 +60,7 @@ class Deblur(Restore):
 
 def path(rng: np.random.Generator) -> Pixels:
     """The path of a shaken camera: a speed that drifts, swings back and now and then jumps."""
-    steps, size = 200, rng.uniform(1.5, 12)  # size: standard deviation of the path, in pixels
+    steps, size = 200, rng.triangular(0.8, 1.5, 10)  # size: standard deviation of the path, in pixels
     inertia, pull = rng.uniform(0.8, 0.995), rng.uniform(0, 0.02)
     place, speed, points = 0j, complex(*rng.normal(size=2)), []
     for kick in rng.normal(size=(steps, 2)):
