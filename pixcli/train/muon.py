@@ -3,8 +3,8 @@
 The momentum of each matrix is replaced by the nearest half-orthogonal matrix (K. Jordan et al., "Muon: an
 optimizer for hidden layers in neural networks", 2024), by five Newton–Schulz steps. The restoration networks
 are nothing but convolutions; they need two to three times fewer steps with it than with AdamW, but not a rate
-above 0.01: without norms to hold them they burst. torch's own takes matrices alone; here a kernel (out, in, y, x)
-counts as the matrix (out, in · y · x).
+above 0.01: without norms to hold them they burst. torch's own takes matrices alone; here a kernel
+(out, in, y, x) counts as the matrix (out, in · y · x).
 """
 
 from __future__ import annotations
