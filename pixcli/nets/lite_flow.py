@@ -63,6 +63,12 @@ class LiteFlow(nn.Module):
         )
         self.refine = nn.Conv2d(context[-1], 2, 3, padding=1)
         self.weigh = nn.Sequential(conv(context[-1], 96), nn.Conv2d(96, 9 * UP * UP, 1))
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d):  # by default a signal is lost in as many layers as these
+                nn.init.kaiming_normal_(m.weight, 0.1)
+                nn.init.zeros_(m.bias)  # type: ignore[arg-type]
+        for last in (self.predict, self.refine, self.weigh[-1]):
+            last.weight.data.mul_(0.02)  # type: ignore[operator]
 
     def features(self, x: Tensor) -> list[Tensor]:
         """At 1/4 and coarser, each of mean square 1: their mean product is a cosine."""

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+BLOCK = 32  # pixels of a row that are compared in one matrix product
+
 
 def grid(h: int, w: int, device: torch.device | None = None) -> Tensor:
     """(1, 2, h, w): x and y of each pixel."""
@@ -38,8 +40,22 @@ def correlation(a: Tensor, b: Tensor, reach: int, step: int = 1) -> Tensor:
     """(N, (2 reach / step + 1)², H, W): the mean product of a's features and b's at each displacement.
 
     Displacements go row by row from (-reach, -reach); what lies outside of b is zero. float32.
+    Each row of a meets a row of b in one matrix product, BLOCK pixels at a time, of which a band is kept:
+    many products are thrown away, yet on a processor it takes a third of the time of one map a displacement.
     """
-    h, w = a.shape[2:]
-    a, b = a.float(), F.pad(b.float(), (reach,) * 4)
-    offsets = range(0, 2 * reach + 1, step)
-    return torch.stack([(a * b[:, :, y : y + h, x : x + w]).mean(1) for y in offsets for x in offsets], 1)
+    n, c, h, w = a.shape
+    blocks = -(-w // BLOCK)
+    wide = BLOCK + 2 * reach
+    with torch.autocast(a.device.type, enabled=False):
+        a = F.pad(a.float() / c, (0, blocks * BLOCK - w)).permute(0, 2, 3, 1).reshape(n, h, blocks, BLOCK, c)
+        b = F.pad(b.float(), (reach, reach + blocks * BLOCK - w, reach, reach))
+        b = b.permute(0, 2, 1, 3).unfold(3, wide, BLOCK).permute(0, 1, 3, 2, 4)  # (N, H, blocks, C, wide)
+        rows = [band(a @ b[:, y : y + h], 2 * reach + 1)[..., ::step] for y in range(0, 2 * reach + 1, step)]
+    return torch.cat(rows, -1).reshape(n, h, blocks * BLOCK, -1)[:, :, :w].permute(0, 3, 1, 2)
+
+
+def band(x: Tensor, k: int) -> Tensor:
+    """(..., B, B + k - 1) → (..., B, k): of row i what stands from i on."""
+    rows, columns = x.shape[-2:]
+    flat = F.pad(x.flatten(-2), (0, rows))  # rows longer by one begin one later each
+    return flat.unflatten(-1, (rows, columns + 1))[..., :k]

@@ -51,8 +51,11 @@ class Trained:
 class Recipe:
     """Data + degradation + network + loss + schedule. A subclass is one readable file in recipes/.
 
-    `batch` must depend on `rng` alone, so that a run that was killed goes on as if it had not been.
+    `batch` must depend on `rng` and `progress` alone, so that a run that was killed goes on as if it had not
+    been. progress: how much of the run is over, 0..1, when a batch is made; by the clock with `minutes`.
     """
+
+    progress = 0.0
 
     name: str
     title: str
@@ -135,12 +138,16 @@ def train(
     net.train()
     kind = torch.bfloat16 if precision == "bf16" else torch.float16
     began, saved, running, count = time.monotonic() - spent, time.monotonic(), 0.0, 0
-    for batch in _ahead(recipe, seed, step):
+
+    def progress(at: int) -> float:
+        return max(at / s.steps, (time.monotonic() - began) / (60 * minutes) if minutes else 0.0)
+
+    for batch in _ahead(recipe, seed, step, progress):
         spent = time.monotonic() - began
-        progress = max(step / s.steps, spent / (60 * minutes) if minutes else 0.0)
-        if progress >= 1:
+        over = progress(step)
+        if over >= 1:
             break
-        rate = s.rate * min(1.0, (step + 1) / s.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
+        rate = s.rate * min(1.0, (step + 1) / s.warmup) * 0.5 * (1 + math.cos(math.pi * over))
         for group in optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         batch = {k: _to(v, device) for k, v in batch.items()}
@@ -165,7 +172,7 @@ def train(
     return Trained(net.eval(), step, spent / 60, figures)
 
 
-def _ahead(recipe: Recipe, seed: int, step: int) -> Iterator[Batch]:
+def _ahead(recipe: Recipe, seed: int, step: int, progress: Callable[[int], float]) -> Iterator[Batch]:
     """Batches from `step` on, each made from its own number alone, three ahead on a thread."""
     ready: queue.Queue[Batch | BaseException] = queue.Queue(3)
     stop = threading.Event()
@@ -174,6 +181,7 @@ def _ahead(recipe: Recipe, seed: int, step: int) -> Iterator[Batch]:
         n = step
         while not stop.is_set():
             try:
+                recipe.progress = min(progress(n), 1.0)
                 made: Batch | BaseException = recipe.batch(
                     np.random.default_rng((seed, n)), recipe.schedule.batch
                 )

@@ -30,7 +30,8 @@ class Double(Recipe):
         return nn.Conv2d(1, 1, 1)
 
     def batch(self, rng, size):
-        return {"x": torch.from_numpy(rng.random((size, 1, 4, 4), dtype=np.float32))}
+        x = torch.from_numpy(rng.random((size, 1, 4, 4), dtype=np.float32))
+        return {"x": x * (1 + self.progress)}
 
     def loss(self, net, batch):
         return (net(batch["x"]) - 2 * batch["x"]).square().mean()
@@ -137,6 +138,7 @@ def test_every_recipe_can_make_a_step(name, tmp_path, monkeypatch):
         "subpixel": {"channels": 8, "blocks": 1},
         "restore-unet": {"channels": [8, 8, 8], "blocks": [1, 1, 1]},
         "illumination-unet": {"channels": [8, 8, 8, 8]},
+        "lite-flow": {"pyramid": [8] * 3, "common": 8, "decoder": [16, 8], "context": [8, 8]},
     }.get(recipe.network, {"channels": 8})
     monkeypatch.setattr(recipe, "arguments", recipe.arguments | small)
     monkeypatch.setattr(recipe, "schedule", replace(recipe.schedule, batch=2))

@@ -1,0 +1,87 @@
+"""flow: LiteFlow on photographs cut to pieces that move, slowly at first, in the end up to 50 pixels."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pixcli.train.loop import Batch, Recipe, Schedule
+from pixcli.train.moving import Pixels, pair
+from pixcli.train.photographs import SHARP
+from pixcli.train.store import Store
+
+CROP = (192, 256)
+SLOW, FAST = 4.0, 50.0  # of the fastest motions, in pixels, at the start and from GROWN of the run on
+GROWN = 0.5
+LEVELS = (0.04, 0.06, 0.08, 0.1, 0.12)  # weights of the flows at 1/4, 1/8 … beside the answer's 1
+HELD = 24  # pairs
+
+
+class Flow(Recipe):
+    name, task, network = "flow", "flow", "lite-flow"
+    arguments: dict[str, Any] = {}  # noqa: RUF012
+    title = "Motion between two pictures"
+    schedule = Schedule(steps=100_000, rate=1e-3, batch=6, warmup=200, decay=1e-4, ema=0.999, clip=1.0)
+    sources = SHARP
+
+    def open(self, data: Path, cache: Path) -> None:
+        self.stores = [Store(s, data, cache) for s in self.sources]
+        self.shares = np.cumsum([s.share for s in self.sources])
+        held = [Store(s, data, cache, held=True) for s in self.sources if s.hold_every]
+        rng = np.random.default_rng(7)
+        speeds = np.geomspace(SLOW, FAST, HELD)
+        self.held = [pair(partial(part, held, np.arange(1, 1 + len(held))), CROP, v, rng) for v in speeds]
+
+    def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        largest = SLOW * (FAST / SLOW) ** min(self.progress / GROWN, 1.0)
+        made = [pair(partial(part, self.stores, self.shares), CROP, largest, rng) for _ in range(size)]
+        return {"pictures": torch.stack([p for p, _ in made]), "flow": torch.stack([f for _, f in made])}
+
+    def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        """Root of the end-point error: a tenth of a pixel of a small motion counts beside a large one."""
+        truth = batch["flow"]
+        answer, *coarse = net.levels(batch["pictures"])  # type: ignore[operator]
+        total = error(answer, truth)
+        for weight, flow in zip(LEVELS, coarse, strict=False):
+            small = F.interpolate(truth, size=flow.shape[2:], mode="area")
+            total = total + weight * error(flow, small)
+        return total
+
+    def validate(self, net: nn.Module) -> dict[str, float]:
+        """Mean end-point error, the geometric mean over the pairs, and that of no motion at all."""
+        device = next(net.parameters()).device
+        errors, still = [], []
+        for pictures, flow in self.held:
+            answer = net(pictures[None].to(device))[0].float().cpu()
+            errors.append((answer - flow).norm(dim=0).mean())
+            still.append(flow.norm(dim=0).mean())
+        epe, zero = torch.stack(errors), torch.stack(still)
+        return {"epe": epe.mean().item(), "gmean": geometric(epe), "gmean of zero": geometric(zero)}
+
+
+def geometric(x: Tensor) -> float:
+    return x.log().mean().exp().item()
+
+
+def error(flow: Tensor, truth: Tensor) -> Tensor:
+    return ((flow - truth).square().sum(1) + 1e-4).pow(0.25).mean()
+
+
+def part(stores: list[Store], shares: Pixels, height: int, width: int, rng: np.random.Generator) -> Pixels:
+    """(H, W, 3) of a photograph, at about its own size."""
+    photo = stores[int(np.searchsorted(shares, rng.random() * shares[-1]))].pick(rng, by_area=True)
+    h, w = photo.shape[:2]
+    size = min(rng.uniform(0.8, 1.6), h / height, w / width)
+    y, x = rng.random() * (h - size * height), rng.random() * (w - size * width)
+    cut = Image.fromarray(photo[int(y) : int(y + size * height) + 1, int(x) : int(x + size * width) + 1])
+    return np.asarray(cut.resize((width, height), Image.Resampling.BILINEAR))
+
+
+RECIPE = Flow()
