@@ -32,41 +32,63 @@ class Camera:
         return cls(f, f, (width - 1) / 2, (height - 1) / 2)
 
 
-def normals_of(depth: Tensor, camera: Camera, radius: int = 2, near: float = 0.05) -> tuple[Tensor, Tensor]:
-    """Unit normals (N, 3, H, W) of a depth (N, 1, H, W), 0 where unknown; and where they are known.
+def normals_of(
+    depth: Tensor,
+    camera: Camera,
+    radius: int = 2,
+    near: float | Tensor = 0.05,
+    rounds: int = 0,
+    every: int = 1,
+) -> tuple[Tensor, Tensor]:
+    """Unit normals (N, 3, h, w) of a depth (N, 1, H, W), 0 where unknown; and where they are known.
 
     depth: along z, not positive or not finite where unknown. radius: of the square window in pixels. near: by
-    what share another inverse depth may differ and still count: it keeps the edges of things apart.
+    what share another inverse depth may differ and still count, one or for each pixel (N, 1, H, W): it keeps
+    the edges of things apart. rounds: how often the fit is repeated with less weight on what lies off it.
+    every: pixels from one normal to the next, from the first on.
     """
     import torch
     from torch.nn import functional as F
 
-    n, _, h, w = depth.shape
     side = 2 * radius + 1
     there = torch.isfinite(depth) & (depth > 0)
     inverse = torch.where(there, depth, 1).float().reciprocal() * there  # 0 where unknown
-    around = F.unfold(inverse, side, padding=radius).view(n, side * side, h, w)
-    counts = (around > 0) & ((around - inverse).abs() <= near * inverse) & there
+    centre, there = inverse[..., ::every, ::every], there[..., ::every, ::every]
+    n, _, h, w = centre.shape
+    apart = centre * (near[..., ::every, ::every] if isinstance(near, torch.Tensor) else near)
+    around = F.unfold(inverse, side, padding=radius, stride=every).view(n, side * side, h, w)
+    relative = around - centre  # small numbers: float32 suffices
+    counts = (around > 0) & (relative.abs() <= apart) & there
     weight = counts.float()
-    total = weight.sum(1).clamp(min=1)
-
-    def mean(x: Tensor) -> Tensor:
-        return (weight * x).sum(1) / total
 
     offset = torch.arange(-radius, radius + 1, device=depth.device, dtype=torch.float32)
     dy, dx = (o.reshape(1, -1, 1, 1) for o in torch.meshgrid(offset, offset, indexing="ij"))
-    mx, my = mean(dx), mean(dy)
-    relative = around - inverse  # small numbers: float32 suffices
-    md = mean(relative)
-    xx, yy, xy = mean(dx * dx) - mx * mx, mean(dy * dy) - my * my, mean(dx * dy) - mx * my
-    xd, yd = mean(dx * relative) - mx * md, mean(dy * relative) - my * md
-    area = xx * yy - xy * xy
-    known = there[:, 0] & (area > 0.01)
-    area = torch.where(known, area, 1)
-    p, q = (yy * xd - xy * yd) / area, (xx * yd - xy * xd) / area
-    at_centre = inverse[:, 0] + md - p * mx - q * my
-    x = torch.arange(w, device=depth.device) - camera.cx
-    y = torch.arange(h, device=depth.device)[:, None] - camera.cy
-    normal = -torch.stack((p * camera.fx, q * camera.fy, at_centre - p * x - q * y), 1)
-    known = known[:, None]
+    for again in range(rounds + 1):
+        p, q, middle, known = _plane(relative, weight, dx, dy)
+        if again < rounds:
+            off = (relative - p * dx - q * dy - middle) / (apart / 4).clamp(min=1e-12)
+            weight = counts / (1 + off.square()).square()
+    x = torch.arange(0, depth.shape[3], every, device=depth.device) - camera.cx
+    y = torch.arange(0, depth.shape[2], every, device=depth.device)[:, None] - camera.cy
+    normal = -torch.cat((p * camera.fx, q * camera.fy, centre + middle - p * x - q * y), 1)
+    known = known & there
     return F.normalize(normal, dim=1) * known, known
+
+
+def _plane(values: Tensor, weight: Tensor, dx: Tensor, dy: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Least squares of p * dx + q * dy + r over dimension 1: p, q, r, and where they are known."""
+    import torch
+
+    total = weight.sum(1, keepdim=True).clamp(min=1e-6)
+
+    def mean(x: Tensor) -> Tensor:
+        return (weight * x).sum(1, keepdim=True) / total
+
+    mx, my, mv = mean(dx), mean(dy), mean(values)
+    xx, yy, xy = mean(dx * dx) - mx * mx, mean(dy * dy) - my * my, mean(dx * dy) - mx * my
+    xv, yv = mean(dx * values) - mx * mv, mean(dy * values) - my * mv
+    area = xx * yy - xy * xy
+    known = area > 0.01
+    area = torch.where(known, area, 1)
+    p, q = (yy * xv - xy * yv) / area, (xx * yv - xy * xv) / area
+    return p, q, mv - p * mx - q * my, known

@@ -34,6 +34,7 @@ def describe(card: Card, net: nn.Module) -> Card:
     return replace(
         card,
         space=getattr(net, "space", "srgb"),
+        unit=getattr(net, "unit", card.unit),
         footprint=footprint,
         scales=tuple(getattr(net, "scales", (footprint.scale,) if footprint.scale > 1 else ())),
         parameters=sum(p.numel() for p in net.parameters()),

