@@ -21,7 +21,7 @@ def make_rooms(data: Path, numbers: list[int]) -> None:
     """Frames of a floor and a wall, numbered; those of odd numbers have no metres."""
     folder = data / FOLDER
     for kind in ("rgb", "depth"):
-        (folder / "train" / kind).mkdir(parents=True)
+        (folder / "train" / kind).mkdir(parents=True, exist_ok=True)
     rows = []
     for n in numbers:
         image = Image.fromarray(np.full((240, 320, 3), n // 2, np.uint8))

@@ -88,7 +88,7 @@ class Depth(Recipe):
     def validate(self, net: nn.Module) -> dict[str, float]:
         """Of frames of rooms held back, at the command's size, both ways round averaged."""
         rows, dots = [], []
-        for i in range(0, len(self.held), max(1, len(self.held) // 24)):
+        for i in range(0, len(self.held), max(1, len(self.held) // 16)):
             frame = self.held[i]
             log, normal = answer_of(net, frame.rgb)
             if frame.step:
@@ -111,11 +111,11 @@ class Depth(Recipe):
         }
 
 
+@torch.no_grad()
 def answer_of(net: nn.Module, rgb: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     """Log depth (1, 1, h, w) and normals (1, 3, h, w) of a picture (H, W, 3) and its mirror image."""
-    x = reduced(np.array(rgb), *working_size(rgb.shape[0], rgb.shape[1], LiteDepth.side, LiteDepth.multiple))[
-        None
-    ]
+    height, width = rgb.shape[:2]
+    x = reduced(np.array(rgb), *working_size(height, width, LiteDepth.side, LiteDepth.multiple))[None]
     answer = net(torch.cat((x, x.flip(3))).to(next(net.parameters()).device)).float().cpu()
     mirrored = answer[1:].flip(3) * torch.tensor([1.0, -1, 1, 1])[:, None, None]
     mean = (answer[:1] + mirrored) / 2
