@@ -165,3 +165,28 @@ def codes(of: str, names: Mapping[int, str]) -> NDArray[np.uint8]:
         if m := known.get(name.lower()):
             found[number] = m[0] if len(m) == 1 else len(CLASSES) + SEVERAL.index(m)
     return found
+
+
+# frames of NYU Depth v2 that are kept for measuring: first and last numbers, whole rooms
+ROOMS = (
+    (76, 89),
+    (167, 183),
+    (310, 317),
+    (352, 364),
+    (443, 447),
+    (551, 559),
+    (603, 621),
+    (711, 731),
+    (801, 812),
+    (859, 871),
+    (927, 935),
+    (993, 1004),
+    (1034, 1049),
+    (1117, 1135),
+    (1385, 1399),
+)
+
+
+def held_room(name: str) -> bool:
+    """Whether a frame of NYU Depth v2, named by its number, is kept for measuring."""
+    return any(first <= int(name) <= last for first, last in ROOMS)

@@ -36,6 +36,7 @@ class Labelling(Recipe):
     centred = 0.5  # share of the views that are centred on a rare class
     rare: Sequence[int] = ()
     strength = 1.0  # of the changes of colour
+    mixed = 0.0  # share of the views that others are mixed into
 
     stores: Sequence[Labelled]
     shares: NDArray[Any]  # of the stores, summed up
@@ -63,6 +64,8 @@ class Labelling(Recipe):
         labels = np.empty((size, self.size_hw[0] // finest, self.size_hw[1] // finest), np.int64)
         for i in range(size):
             rgb, codes = self.sample(rng)
+            if rng.random() < self.mixed:
+                rgb, codes = mixed(rgb, codes, *self.sample(rng), rng)
             image[i] = jittered(rgb, rng, self.strength).transpose(2, 0, 1)
             y, x = rng.integers(finest, size=2)  # any of the pixels that one answer stands for
             labels[i] = codes[y::finest, x::finest]
@@ -70,13 +73,15 @@ class Labelling(Recipe):
 
     def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         store = self.stores[int(np.searchsorted(self.shares, rng.random() * self.shares[-1]))]
-        scale = float(np.exp(rng.uniform(*np.log(self.scales))))
         rare = [c for c in self.rare if len(store.holding(c))]
+        i, centre = int(rng.integers(len(store))), None
         if rare and rng.random() < self.centred:
             label = int(rng.choice(rare))
             i = int(rng.choice(store.holding(label)))
-            return view(store[i], self.size_hw, scale, store.centre(i, label, rng), rng)
-        return view(store[int(rng.integers(len(store)))], self.size_hw, scale, None, rng)
+            centre = store.centre(i, label, rng)
+        # 1 is the size at which the network is used
+        scale = float(np.exp(rng.uniform(*np.log(self.scales)))) * LiteSegment.side / min(store[i].shape[:2])
+        return view(store[i], self.size_hw, scale, centre, rng)
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
         assert isinstance(net, LiteSegment)
@@ -113,6 +118,20 @@ class Labelling(Recipe):
         return total
 
 
+def mixed(
+    rgb: NDArray[np.uint8],
+    codes: NDArray[np.uint8],
+    other: NDArray[np.uint8],
+    its: NDArray[np.uint8],
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """One view with half of the classes that another shows laid over it (ClassMix, Olsson et al. 2021)."""
+    there = np.setdiff1d(its, (VOID,))
+    chosen = rng.permutation(there)[: (len(there) + 1) // 2]
+    over = np.isin(its, chosen)
+    return np.where(over[..., None], other, rgb), np.where(over, its, codes)
+
+
 def jaccard_loss(p: Tensor, allowed: Tensor, known: Tensor) -> Tensor:
     """1 - the mean soft Jaccard index of the classes that the batch's unambiguous labels show.
 
@@ -142,7 +161,7 @@ def answers(net: nn.Module, store: Labelled) -> Iterator[tuple[NDArray[np.uint8]
         both = store[i]
         h, w = both.shape[:2]
         x = torch.from_numpy(both[..., :3].copy()).permute(2, 0, 1)[None].to(device) / 255
-        size = [max(32, round(v / 32) * 32) for v in (h, w)]
+        size = [max(32, round(v * LiteSegment.side / min(h, w) / 32) * 32) for v in (h, w)]
         x = F.interpolate(x, size=size, mode="bilinear", antialias=True)
         logits = net(x.contiguous(memory_format=torch.channels_last)).float()
         full = F.interpolate(logits, size=(h, w), mode="bilinear", align_corners=False)

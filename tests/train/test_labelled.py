@@ -7,8 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
+from pixcli.tasks.everyday import NAMES
+from pixcli.train import coco
 from pixcli.train.labelled import GREY, VOID, Labelled, jittered, pairs, read_labels, view
-from pixcli.train.labelling import Labelling, jaccard_loss, label_weights
+from pixcli.train.labelling import Labelling, jaccard_loss, label_weights, mixed
+from pixcli.train.recipes.segment_general import people_of, rooms_of, scenes, streets_of
+from tests.train.label_sets import make_all
 
 
 @pytest.fixture
@@ -87,3 +91,38 @@ def test_soft_jaccard_of_sure_answers_is_the_index():
     allowed = one[truth].permute(0, 3, 1, 2).bool()
     loss = jaccard_loss(one[told].permute(0, 3, 1, 2), allowed, torch.ones(1, 1, 4, dtype=torch.bool))
     assert loss.item() == pytest.approx(1 - (1 / 2 + 2 / 3) / 2)
+
+
+def test_half_of_the_classes_of_another_view_are_laid_over_one():
+    rng = np.random.default_rng(0)
+    rgb, codes = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8)
+    its = np.repeat(np.array([1, 2, VOID, VOID], np.uint8), 4).reshape(4, 4)
+    new, told = mixed(rgb, codes, rgb + 9, its, rng)
+    assert sorted(np.unique(told)) in ([0, 1], [0, 2])
+    assert np.array_equal(new[..., 0] == 9, told > 0)
+
+
+def test_the_sets_tell_everyday_classes(tmp_path):
+    """Each set's own labels, as names of everyday classes where they mean one."""
+    make_all(tmp_path)
+    data = tmp_path / "data"
+
+    def told(items):
+        codes = items[0][1]()
+        assert codes.dtype == np.uint8
+        return codes, {NAMES[c] for c in np.unique(codes) if c < len(NAMES)}
+
+    panoptic, names = told(scenes(coco.panoptic(data / "panoptic/train"), tmp_path))
+    assert names == {"person", "vehicle", "animal", "sky", "vegetation"}
+    assert NAMES[panoptic[0, 0]] == "person"
+    things, names = told(scenes(coco.instances(data / "coco_instances/coco_mini"), tmp_path))
+    assert names == {"person", "vehicle", "animal"}
+    assert [NAMES[things[5, x]] for x in (1, 5, 12, -1)] == ["vehicle", "animal", "vehicle", "person"]
+    assert len(NAMES) <= things[30, 5] < VOID  # no thing: one of several
+    indoors, names = told(rooms_of(data / "nyuv2"))
+    assert names == {"wall", "floor"}
+    assert (indoors[:23] == VOID).all()
+    assert told(streets_of(data / "camvid/train"))[1] >= {"sky", "building", "ground", "object", "person"}
+    people, names = told(people_of(data / "people_small"))
+    assert names == {"person"}
+    assert people[0, 0] != people[0, 25]
