@@ -14,7 +14,12 @@ from pixcli.tasks import TASKS
 
 README = Path(__file__).parent.parent / "README.md"
 # what a row of a card's measures is called in the table; all others stay in the card
-SHOWN = {"psnr": "{:.2f} dB", "hole_psnr": "in the hole {:.2f} dB", "ab_rmse": "ab error {:.1f}"}
+SHOWN = {
+    "psnr": "{:.2f} dB",
+    "hole_psnr": "in the hole {:.2f} dB",
+    "ab_rmse": "ab error {:.1f}",
+    "mean_iou": "mean IoU {:.1%}",
+}
 
 
 def tasks() -> str:

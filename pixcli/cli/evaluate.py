@@ -145,7 +145,7 @@ def _print(table: Any) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    names = list(table.mean)
+    names = [k for k in table.mean if not k.startswith("iou_")]
     shown = Table(
         "picture", *names, title=f"{table.model} on {table.dataset}: {table.protocol}", title_justify="left"
     )
@@ -154,6 +154,9 @@ def _print(table: Any) -> None:
     shown.add_section()
     shown.add_row("mean", *(f"{table.mean[k]:.4f}" for k in names))
     Console(width=max(Console().width, 24 + 14 * len(names))).print(shown)  # no figure is cut short
+    for name, value in table.mean.items():
+        if name not in names:
+            print(f"{name.removeprefix('iou_'):>20}  {value:.4f}")
     print(table.command)
 
 

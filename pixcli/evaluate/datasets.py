@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixcli.errors import InputError, UsageError
+from pixcli.tasks.everyday import held_room
 
 VARIABLE = "PIXCLI_DATA"
 # name: number of pictures, so that none is missed unseen
@@ -20,10 +22,26 @@ PAIRS = {
     "levin": (24, "blur_pairs/blur", "blur_pairs/sharp"),
     "rain100l": (16, "derain_pairs/test/rain", "derain_pairs/test/clean"),
     "sice": (30, "lowlight_pairs/test/low", "lowlight_pairs/test/high"),
+    "panoptic-val": (80, "panoptic/val/images", "panoptic/val/panoptic"),
+    "nyuv2-val": (380, "nyuv2/test/rgb", "nyuv2/test/labels40"),
+    "people-val": (116, "people_small/images", "people_small/labels"),
     "camvid": (233, "camvid/test/images", "camvid/test/labels"),
     "camvid-val": (101, "camvid/val/images", "camvid/val/labels"),
     "nyuv2-depth": (380, "nyuv2/test/rgb", "nyuv2/test/depth"),
     "nyuv2-normals": (30, "nyuv2/test/rgb", "nyuv2/test/normals"),
+}
+# name: the column of the table of everyday classes that its labels stand in
+LABELS = {
+    "panoptic-val": "coco",
+    "nyuv2-val": "nyuv2",
+    "people-val": "clothes",
+    "camvid": "camvid",
+    "camvid-val": "camvid",
+}
+# name: which of its pictures are kept for measuring, where others of the same folder were learnt from
+KEPT: dict[str, Callable[[int, Path], bool]] = {
+    "nyuv2-val": lambda number, path: held_room(path.stem),
+    "people-val": lambda number, path: number % 5 == 0,
 }
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
@@ -33,11 +51,13 @@ class DataSet:
     """name: as the set is cited. pictures: the files in order of name; their stems differ.
 
     given: the inputs that belong to them, in the same order; empty when they are made from the pictures.
+    labels: the column of the table of everyday classes that says what they mean; "" where none does.
     """
 
     name: str
     pictures: tuple[Path, ...]
     given: tuple[Path, ...] = ()
+    labels: str = ""
 
 
 def find(spec: str | Path) -> DataSet:
@@ -61,7 +81,10 @@ def find(spec: str | Path) -> DataSet:
     if name in SETS:
         return DataSet(name, _pictures(data / "testsets" / name, SETS[name]))
     number, given, truth = PAIRS[name]
-    return _pairs(name, data / given, data / truth, number)
+    whole = _pairs(name, data / given, data / truth, number)
+    kept = [n for n, path in enumerate(whole.pictures) if name not in KEPT or KEPT[name](n, path)]
+    pictures, inputs = (tuple(files[n] for n in kept) for files in (whole.pictures, whole.given))
+    return DataSet(name, pictures, inputs, LABELS.get(name, ""))
 
 
 def _pairs(name: str, inputs: Path, truths: Path, number: int | None) -> DataSet:

@@ -12,8 +12,11 @@ import numpy as np
 from PIL import Image
 
 from pixcli.errors import InputError, UsageError
-from pixcli.evaluate import maps
+from pixcli.evaluate import everyday_sets, maps
+from pixcli.evaluate.datasets import DataSet
 from pixcli.evaluate.protocols import Files, Protocol, Row
+from pixcli.models import Card
+from pixcli.tasks import everyday
 
 CLASSES = 256
 CROPS, ALIGNS = ("none", "eigen"), ("none", "median", "lsq")
@@ -55,12 +58,12 @@ class Maps(Protocol):
 class Segment(Maps):
     """Ids against ids, at the truth's size; one confusion matrix for the set. void: ids without a score.
 
-    255 is void everywhere, and so is what classes.json beside the set calls so.
+    255 is void everywhere, and so is what classes.json beside the set calls so. A model of everyday classes
+    is measured in these; a label that may mean several counts only against an answer that is none of them.
     """
 
     takes = ("void",)
     figure = "mean_iou"
-    text = "ids, one confusion matrix for the set, void left out"
 
     def __init__(self, void: str | None = None) -> None:
         super().__init__()
@@ -69,18 +72,43 @@ class Segment(Maps):
         except ValueError:
             raise UsageError(f"--void {void}: no ids", "for instance 11 or 0,255") from None
         self.counts = np.zeros((CLASSES, CLASSES), np.int64)
+        self.astray = np.zeros(CLASSES, np.int64)
+        self.merged = ""
+        self.text = "ids, one confusion matrix for the set, void left out"
+
+    def meet(self, card: Card, pictures: DataSet) -> None:
+        self.names = {int(row.get("id", n)): str(row["name"]) for n, row in enumerate(card.classes)}
+        if tuple(self.names.values()) == everyday.NAMES:
+            self.merged = pictures.labels
+            self.text = f"everyday classes, {self.text}" if self.merged else self.text
+        elif pictures.labels not in ("", "camvid"):
+            raise UsageError(
+                f"{pictures.name} is measured in everyday classes, which {card.name} does not tell"
+            )
 
     def lay(self, files: Files, picture: Path, given: Path | None) -> bool:
-        self.void |= void_of(picture.parents[2] / "classes.json")
-        return super().lay(files, picture, given)
+        if not self.merged:
+            self.void |= void_of(picture.parents[2] / "classes.json")
+            return super().lay(files, picture, given)
+        super().lay(files, picture, given)
+        Image.fromarray(everyday_sets.truth(self.merged, picture)).save(files.truth)
+        return True
 
     def row(self, files: Files) -> dict[str, float]:
-        counts = maps.confusion(read_ids(files.out), read_ids(files.truth), CLASSES, self.void)
+        out, truth = read_ids(files.out), read_ids(files.truth)
+        if self.merged:
+            several = (truth >= len(everyday.CLASSES)) & (out < len(everyday.CLASSES))
+            wrong = out[several][~everyday.ALLOWED[truth[several], out[several]]]
+            self.astray += np.bincount(wrong, minlength=CLASSES)
+            truth = np.where(truth < len(everyday.CLASSES), truth, everyday.VOID)
+        counts = maps.confusion(out, truth, CLASSES, self.void)
         self.counts += counts
         return {"pixel_accuracy": maps.labels(counts)["pixel_accuracy"]}
 
     def means(self, rows: Sequence[Row]) -> dict[str, float]:
-        return maps.labels(self.counts)
+        found, truth = maps.ious(self.counts, self.astray), self.counts.sum(1)
+        each = {f"iou_{name}": float(found[n]) for n, name in self.names.items() if truth[n]}
+        return maps.labels(self.counts, self.astray) | each
 
 
 class Depth(Maps):

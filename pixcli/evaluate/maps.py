@@ -31,17 +31,25 @@ def confusion(out: NDArray[np.integer], truth: NDArray[np.integer], classes: int
     return np.bincount(b[kept] * classes + a[kept], minlength=classes**2).reshape(classes, classes)
 
 
-def labels(counts: Counts) -> dict[str, float]:
-    """Long et al. 2015: of the classes that the truth has at all."""
-    right, truth, told = np.diag(counts), counts.sum(1), counts.sum(0)
+def labels(counts: Counts, astray: Counts | None = None) -> dict[str, float]:
+    """Long et al. 2015: of the classes that the truth has at all. astray: as for `ious`."""
+    right, truth, iou = np.diag(counts), counts.sum(1), ious(counts, astray)
     there = truth > 0
-    iou = right / np.maximum(truth + told - right, 1)
     return {
+        "mean_iou": float(iou[there].mean()) if there.any() else 0.0,
         "pixel_accuracy": float(right.sum() / max(counts.sum(), 1)),
         "mean_accuracy": float((right[there] / truth[there]).mean()) if there.any() else 0.0,
-        "mean_iou": float(iou[there].mean()) if there.any() else 0.0,
         "fw_iou": float((truth * iou).sum() / max(counts.sum(), 1)),
     }
+
+
+def ious(counts: Counts, astray: Counts | None = None) -> Array:
+    """(classes,) intersection over union of each, 0 where there is neither.
+
+    astray: (classes,) answers of each that are wrong where the truth is not one class alone.
+    """
+    right, truth, told = np.diag(counts), counts.sum(1), counts.sum(0) + (0 if astray is None else astray)
+    return np.asarray(right / np.maximum(truth + told - right, 1), np.float64)
 
 
 def depth(out: Array, truth: Array, crop: str = "none", align: str = "none") -> dict[str, float]:

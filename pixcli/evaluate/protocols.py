@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pixcli.errors import InputError, UsageError
 from pixcli.evaluate import measures
-from pixcli.evaluate.datasets import read
+from pixcli.evaluate.datasets import DataSet, read
+from pixcli.models import Card
 
 Pixels = NDArray[np.uint8]
 Row = dict[str, Any]  # "picture": its stem; all else floats
@@ -47,6 +48,9 @@ class Protocol:
     def pair(self) -> None:
         """The set brings its own inputs. Raises UsageError where that is of no use."""
         raise UsageError("this task is not measured on pairs", "name a folder of pictures")
+
+    def meet(self, card: Card, pictures: DataSet) -> None:
+        """The model that is measured and the set, before the first picture. Raises UsageError."""
 
     def truth(self, picture: Pixels) -> Pixels:
         """The picture as it is compared with: (H, W, 3), or (H, W) for grey."""

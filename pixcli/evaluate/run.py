@@ -83,6 +83,7 @@ def evaluate(
     pictures = datasets.find(dataset)
     if pictures.given:
         rules.pair()
+    rules.meet(card, pictures)
     with tempfile.TemporaryDirectory(prefix="pixcli-eval-") as temporary:
         folder = keep or Path(temporary)
         if folder.exists() and any(folder.iterdir()):

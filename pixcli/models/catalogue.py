@@ -28,6 +28,7 @@ def catalogue() -> list[Card]:
 def find(spec: str, task: str | None = None) -> Card:
     """The card for a name of the catalogue or a path (.safetensors, .pth, .pt, .ckpt).
 
+    Of a task's own models what follows the task's name is enough: "real" of superres is superres-real.
     A .safetensors without a .toml beside it is described by its own metadata. Raises WeightsError,
     also when it is not for `task`.
     """
@@ -36,7 +37,7 @@ def find(spec: str, task: str | None = None) -> Card:
         card = _card_of(path)
     else:
         cards = catalogue()
-        named = [c for c in cards if c.name == spec]
+        named = [c for c in cards if c.name in (spec, f"{task}-{spec}")]
         if not named:
             there = ", ".join(c.name for c in cards if task in (None, c.task)) or "none"
             raise WeightsError(f"there is no model {spec!r}", f"there are: {there}; or give a path")

@@ -38,7 +38,7 @@ class Segment(MapTask):
     folder, in classes.json. Films become films of the overlay.
     """
 
-    name, default = "segment", "general"
+    name, default = "segment", "segment-general"
     example = "pixcli segment photos/ -o labels/"
     forms = MappingProxyType({"png": ".png"})
 

@@ -107,6 +107,14 @@ def test_arguments_far_larger_than_the_file_cost_nothing(tmp_path: Path) -> None
         load(replace(card, arguments={"scale": 4, "blocks": 500, "features": 4096}))
 
 
+def test_a_tasks_own_models_go_by_what_follows_its_name() -> None:
+    assert find("real", "superres").name == "superres-real"
+    with pytest.raises(WeightsError):
+        find("real", "denoise")
+    with pytest.raises(WeightsError):
+        find("real")
+
+
 def test_an_unknown_name_lists_what_there_is() -> None:
     with pytest.raises(WeightsError, match="there is no model 'no-such'") as fault:
         find("no-such", "superres")

@@ -39,19 +39,22 @@ def make_streets(data: Path) -> None:
 
 
 def make_coco(data: Path) -> None:
-    """12 pictures with panoptic labels; two sets of one picture each with a car, a cat and a crowd."""
+    """12 pictures with panoptic labels a part; twice one picture with a car, a cat and a crowd."""
     rng, folder = np.random.default_rng(1), data / "data/panoptic"
-    _pictures(folder / "train/images", [f"{n:02d}.webp" for n in range(12)], rng)
-    (folder / "train/panoptic").mkdir()
+    for part in ("train", "val"):
+        _pictures(folder / part / "images", [f"{n:02d}.webp" for n in range(12)], rng)
+        (folder / part / "panoptic").mkdir()
     ids = list(range(1000, 1000 + len(COCO)))
     coded = np.array(ids)[np.arange(SIZE[1]) * len(ids) // SIZE[1]]
     png = np.stack([coded % 256, coded // 256 % 256, coded // 65536], -1).astype(np.uint8)
     told = []
     for n in range(12):
-        Image.fromarray(np.tile(png, (SIZE[0], 1, 1))).save(folder / f"train/panoptic/{n:02d}.png")
+        for part in ("train", "val"):
+            Image.fromarray(np.tile(png, (SIZE[0], 1, 1))).save(folder / part / f"panoptic/{n:02d}.png")
         segments = [{"id": i, "category_id": c, "iscrowd": 0} for i, c in zip(ids, COCO, strict=True)]
         told.append({"image": f"{n:02d}.webp", "panoptic": f"{n:02d}.png", "segments_info": segments})
-    (folder / "train/segments.json").write_text(json.dumps({"annotations": told}))
+    for part in ("train", "val"):
+        (folder / part / "segments.json").write_text(json.dumps({"annotations": told}))
     rows = [{"id": i, "name": name, "isthing": int(i < 91)} for i, name in COCO.items()]
     (folder / "categories.json").write_text(json.dumps(rows))
     h, w = SIZE
