@@ -23,6 +23,7 @@ from pixcli.engine.belt import Belt, Load, Outcome
 from pixcli.engine.events import Event, Item, Listener, Status, Summary
 from pixcli.engine.faults import explain, trace_of
 from pixcli.engine.film import Damaged, carry_film
+from pixcli.engine.gather import gather
 from pixcli.engine.in_order import Stopped
 from pixcli.engine.interrupts import Stop, interrupts
 from pixcli.engine.pictures import Saved, Several, Work, load, save, size_of
@@ -97,6 +98,7 @@ class _Run:
             for work in self.later:
                 if not self.stop.asked:
                     self._film(work)
+            self._gather()
         left = total - sum(self.counts.values())
         if self.stop.signal:
             self.ended = "interrupted"
@@ -135,6 +137,14 @@ class _Run:
             with contextlib.suppress(OSError):
                 for temp in folder.glob(f".pixcli-{os.getpid()}-*.tmp"):
                     temp.unlink(missing_ok=True)
+
+    def _gather(self) -> None:
+        """What was done before a stop is told of too; a full disk is not tried again."""
+        try:
+            if self.fatal is None:
+                gather(self.task, self.plan)
+        except PixcliError as e:
+            self.fatal, self.ended = e, str(e)
 
     def _settle_what_needs_no_work(self) -> None:
         for problem in self.plan.problems:

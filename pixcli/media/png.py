@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import imagecodecs
@@ -83,6 +84,23 @@ def parse(data: bytes) -> Png:
     if not png.plain:
         _read_rest(png, data)
     return png
+
+
+def text_ahead(path: Path, key: str) -> str | None:
+    """The text under a key in a PNG file, when it comes before the pixels; None for any other file."""
+    with path.open("rb") as file:
+        if file.read(8) != b"\x89PNG\r\n\x1a\n":
+            return None
+        while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+            length = int.from_bytes(head[:4])
+            if head[4:] != b"tEXt" or length > _MOST_TEXT:
+                file.seek(length + 4, 1)
+                continue
+            name, _, words = file.read(length).partition(b"\0")
+            file.seek(4, 1)
+            if name.decode("latin-1") == key:
+                return words.decode("latin-1")
+    return None
 
 
 def _read_rest(png: Png, data: bytes) -> None:

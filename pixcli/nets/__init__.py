@@ -17,6 +17,7 @@ NETWORKS: dict[str, str] = {
     "lite-depth": "pixcli.nets.lite_depth:LiteDepth",
     "lite-flow": "pixcli.nets.lite_flow:LiteFlow",
     "lite-segment": "pixcli.nets.lite_segment:LiteSegment",
+    "lite-panoptic": "pixcli.nets.lite_panoptic:LitePanoptic",
     "zhang2016": "pixcli.nets.zhang2016:Zhang2016",
     "restore-unet": "pixcli.nets.restore_unet:RestoreUNet",
     "illumination-unet": "pixcli.nets.illumination_unet:IlluminationUNet",

@@ -67,10 +67,18 @@ class SemanticBranch(nn.Module):
         return self.predictor(y)
 
 
+class NoBranch(nn.Module):
+    """Logits of no class."""
+
+    def forward(self, levels: dict[str, Tensor]) -> Tensor:
+        return levels["0"][:, :0]
+
+
 class PanopticFPN(nn.Module):
     """body: "resnet50", "resnet101", or "lite0" for EfficientNet-Lite0.
 
-    things: their classes and one, the first, for none. stuff: its classes and one, the first, for all things.
+    things: their classes and one, the first, for none. stuff: its classes and one, the first, for all things;
+    0: no semantic branch, which leaves Mask R-CNN.
     channels: of the pyramid; width: of the semantic branch; hidden: of the boxes' head.
     """
 
@@ -101,26 +109,32 @@ class PanopticFPN(nn.Module):
             mask_predictor=MaskRCNNPredictor(channels, channels, things),
         )
         self.backbone, self.rpn, self.roi_heads = parts.backbone, parts.rpn, parts.roi_heads
-        self.semantic = SemanticBranch(channels, stuff, width)
+        self.semantic = SemanticBranch(channels, stuff, width) if stuff else NoBranch()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.semantic(self.backbone(x))
 
-    def detect(self, x: Tensor) -> tuple[Tensor, list[dict[str, Tensor]]]:
+    def find(self, x: Tensor) -> tuple[Tensor, list[dict[str, Tensor]]]:
         """The answer of `forward`, and of each picture boxes (n, 4), labels (n,), scores (n,) and masks.
 
-        Boxes are left, top, right, bottom in pixels; masks (n, H, W) in [0, 1]; scores from high to low.
+        Boxes are left, top, right, bottom in pixels; masks (n, 1, 28, 28), in their boxes, in [0, 1]; scores
+        from high to low.
         """
         from torchvision.models.detection.image_list import ImageList
-        from torchvision.models.detection.roi_heads import paste_masks_in_image
 
-        levels, (height, width) = self.backbone(x), x.shape[2:]
-        sizes = [(height, width)] * len(x)
+        levels, sizes = self.backbone(x), [(x.shape[2], x.shape[3])] * len(x)
         proposals, _ = self.rpn(ImageList(x, sizes), levels)
         found, _ = self.roi_heads(levels, proposals, sizes)
-        for one in found:
-            one["masks"] = paste_masks_in_image(one["masks"], one["boxes"], (height, width))[:, 0]
         return self.semantic(levels), found
+
+    def detect(self, x: Tensor) -> tuple[Tensor, list[dict[str, Tensor]]]:
+        """What `find` gives, with masks (n, H, W) of the whole picture."""
+        from torchvision.models.detection.roi_heads import paste_masks_in_image
+
+        logits, found = self.find(x)
+        for one in found:
+            one["masks"] = paste_masks_in_image(one["masks"], one["boxes"], x.shape[2:])[:, 0]
+        return logits, found
 
     def losses(
         self, x: Tensor, targets: list[dict[str, Tensor]], stuff: Tensor, weight: float = 0.5

@@ -100,7 +100,8 @@ class Task:
     """A command. Subclasses say `name`, `default` (a card's name) and, as class attributes, their Options.
 
     needs: the options without which no picture can be done, and for each a value for the line to type.
-    forms: the formats of exact maps that --format may name, and the suffix of each.
+    forms: the formats of exact maps that --format may name, and the suffix of each. gathers: the key in the
+    text of PNGs under which maps tell what `gathered` makes a file of; "" where it makes none.
 
     The engine calls `attach` once, then for each picture `prepare` (on a decoding thread), `infer` (with one
     or several samples, on the thread that owns the network), for films `follow` (in order), and `finish` (on
@@ -112,6 +113,7 @@ class Task:
     example: ClassVar[str] = ""
     needs: ClassVar[dict[str, str]] = {}
     forms: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    gathers: ClassVar[str] = ""
 
     def __init__(self, **given: Any) -> None:
         options = self.options()
@@ -183,6 +185,10 @@ class Task:
 
     def finish(self, answer: Tensor, sample: Sample) -> Result:
         raise NotImplementedError
+
+    def gathered(self, told: Mapping[str, str]) -> dict[str, bytes]:
+        """Files, by name, that tell of all maps of a folder. told: what each map says, by its path."""
+        return {}
 
 
 class PictureTask(Task):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pixcli.nets.efficientnet_lite import EfficientNetLite0
 from pixcli.nets.lite_segment import LiteSegment
 from pixcli.nets.top_down import lite_input
 from pixcli.train import imagenet
@@ -50,11 +51,12 @@ class Labelling(Recipe):
         return net
 
     def groups(self, net: nn.Module) -> list[dict[str, Any]]:
-        assert isinstance(net, LiteSegment)
-        for part in imagenet.first(net.encoder, FROZEN):
+        whole = net.encoder
+        assert isinstance(whole, EfficientNetLite0)
+        for part in imagenet.first(whole, FROZEN):
             part.requires_grad_(False)
-        encoder = [p for p in net.encoder.parameters() if p.requires_grad]
-        known = {id(p) for p in net.encoder.parameters()}
+        encoder = [p for p in whole.parameters() if p.requires_grad]
+        known = {id(p) for p in whole.parameters()}
         decoder = [p for p in net.parameters() if id(p) not in known]
         return [{"params": encoder, "factor": 0.3}, {"params": decoder, "factor": 1.0}]
 

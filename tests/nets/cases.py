@@ -48,6 +48,9 @@ CASES = {
     "lite-segment": Case(
         {"heads": {"labels": 11, "rooms": 5}, "channels": 16}, out=16, grows=HALF, multiple=32, rate=1e-2
     ),
+    "lite-panoptic": Case(
+        {"classes": 8, "channels": 16, "width": 16}, out=11, grows=QUARTER, multiple=32, rate=1e-2
+    ),
     "zhang2016": Case(channels=1, out=313, grows=QUARTER, multiple=8, rate=5e-4, heavy=True),
     "srcnn": Case({"scale": 3}, grows=Fraction(3), reach=4),
     "vdsr": Case({"depth": 6, "features": 16}, grows=Fraction(2), scale=2, reach=5),
@@ -166,6 +169,7 @@ PARAMETERS = [
     ("subpixel", {}, 825_984),
     ("lite-depth", {}, 3_999_364),
     ("lite-flow", {}, 2_007_188),
+    ("lite-panoptic", {}, 3_554_387),
     ("lite-segment", {"finest": 4}, 3_238_219),
     ("lite-segment", {}, 3_276_299),
     ("restore-unet", {"maps": 1}, 1_711_872),
