@@ -75,6 +75,10 @@ class Recipe:
 
         return build(self.network, self.arguments)
 
+    def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The weights of another run, to begin from, under the names of this network."""
+        return weights
+
     def groups(self, net: nn.Module) -> list[dict[str, Any]]:
         """Parameter groups for the optimiser; "factor" multiplies the schedule's rate."""
         return [{"params": list(net.parameters()), "factor": 1.0}]
@@ -123,7 +127,8 @@ def train(
     s = recipe.schedule
     net = recipe.build().to(device).to(memory_format=torch.channels_last)
     if start is not None:
-        _take(net, torch.load(start, weights_only=True, map_location=device)["average"], say)
+        begun = torch.load(start, weights_only=True, map_location=device)["average"]
+        _take(net, recipe.adopt(begun), say)
     average = {k: v.detach().clone() for k, v in net.state_dict().items()}
     optimiser = recipe.optimiser(net)
     step, spent = 0, 0.0

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from pixcli.nets import build
 from pixcli.train import coco
-from pixcli.train.recipes.panoptic import centre_loss
+from pixcli.train.recipes.panoptic import Panoptic, centre_loss
 from pixcli.train.scenes import Scenes, View, targets
 from tests.coco import DOG, PERSON, ROAD, SEGMENTS, SKY, instances, panoptic, scene
 
@@ -72,17 +73,6 @@ def test_steps_lead_from_each_pixel_to_the_centre_of_its_thing(sets, tmp_path):
     assert far.max() < 0.8
 
 
-def test_every_category_means_something_and_what_is_none_may_be_anything():
-    means = everyday.from_coco()
-    named = [n for c in everyday.EVERYDAY for n in c.coco]
-    assert len(named) == len(set(named)) == 133
-    assert (means[named].sum(1) == 1).all()
-    assert means[0].all()
-    assert not everyday.stuff_of_coco()[
-        :3
-    ].any()  # a person, a vehicle or an animal would have been annotated
-
-
 def test_centres_that_are_found_cost_less():
     heat = torch.zeros(1, 8, 8)
     heat[0, 3, 3], heat[0, 3, 4] = 1, 0.8
@@ -91,3 +81,16 @@ def test_centres_that_are_found_cost_less():
     sure[0, 3, 3], wrong[0, 6, 6] = 4, 4
     assert centre_loss(sure, heat) < 0.1 < centre_loss(wrong, heat)
     assert centre_loss(sure, torch.zeros(1, 8, 8)).isfinite()
+
+
+def test_it_can_begin_where_a_segmentation_with_a_finer_answer_ended():
+    torch.manual_seed(0)
+    finer = build("lite-segment", {"heads": {"labels": 15}}).state_dict()
+    net = build("lite-panoptic", {"classes": 15})
+    taken = Panoptic().adopt(finer)
+    own = net.state_dict()
+    fit = {k for k, v in taken.items() if k in own and own[k].shape == v.shape}
+    new = ("centre.", "steps.", "last.")
+    assert {k for k in own if not k.startswith(new)} == fit
+    assert torch.equal(taken["decoder.laterals.0.weight"], finer["decoder.laterals.1.weight"])
+    assert torch.equal(taken["instances.merge.1.0.0.weight"], finer["decoder.merge.1.0.0.weight"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,18 @@ class Panoptic(Labelling):
         net = LitePanoptic(**self.arguments)
         imagenet.begin(net.encoder)
         return net
+
+    def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Of LiteSegment: the decoder for both; one that answers at 1/2 has a lateral more, the first."""
+        finer = "decoder.laterals.4.weight" in weights
+        found = {}
+        for name, value in weights.items():
+            if finer and (lateral := re.fullmatch(r"(decoder\.laterals)\.(\d)(\..+)", name)):
+                name = f"{lateral[1]}.{int(lateral[2]) - 1}{lateral[3]}"
+            found[name] = value
+            if name.startswith("decoder."):
+                found[name.replace("decoder", "instances", 1)] = value
+        return found
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         image, rows = np.empty((size, 3, *self.size_hw), np.float32), []
