@@ -34,7 +34,14 @@ class Door:
     """
 
     def __init__(
-        self, task: str, *, model: str | None, device: str, precision: str, options: dict[str, Any]
+        self,
+        task: str,
+        *,
+        model: str | None,
+        device: str,
+        precision: str,
+        runtime: str,
+        options: dict[str, Any],
     ) -> None:
         if task not in TASKS:
             raise UsageError(f"there is no task {task!r}", f"there are: {', '.join(TASKS)}")
@@ -45,7 +52,8 @@ class Door:
                     f"{task} needs {key}", f"for instance: pixcli.load({task!r}, {key}={example!r})"
                 )
         self.card = find(model or self.task.default, task)
-        self.device = attach(self.task, load_model(self.card), Settings(device=device, precision=precision))
+        settings = Settings(device=device, precision=precision, runtime=runtime)
+        self.device = attach(self.task, load_model(self.card), settings)
 
     def __repr__(self) -> str:
         return f"<pixcli {self.task.name} with {self.card.name} on {self.device}>"

@@ -19,6 +19,7 @@ from pixcli.tasks import TASKS
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("PIXCLI_")}
 ENVIRONMENT |= {"COLUMNS": "100", "PYTHONPATH": str(Path(package.__file__).parents[1])}
 ENVIRONMENT |= {"XDG_CONFIG_HOME": os.devnull}  # no settings of whoever runs the tests
+ENVIRONMENT |= {"PIXCLI_RUNTIME": "torch"}  # converting networks takes seconds
 Run = Callable[..., subprocess.CompletedProcess[Any]]
 
 SMALL = {"channels": [8, 8, 8], "blocks": [1, 1, 1]}
@@ -43,6 +44,12 @@ NEEDED: dict[str, dict[str, str]] = {"inpaint": {"mask": "alpha"}}
 def needed(task: str) -> list[str]:
     """The same as words of a command line."""
     return [word for key, value in NEEDED.get(task, {}).items() for word in (f"--{key}", value)]
+
+
+@pytest.fixture(autouse=True)
+def _torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if OpenVINO were not installed, lest every test convert its networks."""
+    monkeypatch.setattr("pixcli.infer.runtime.installed", str)
 
 
 @pytest.fixture

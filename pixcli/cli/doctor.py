@@ -14,7 +14,7 @@ import typer
 from pixcli import __version__
 from pixcli.cli.options import Debug, Device
 from pixcli.cli.panels import alone
-from pixcli.errors import OutputError, PixcliError, WeightsError
+from pixcli.errors import DeviceError, OutputError, PixcliError, WeightsError
 
 HELP = """Check that everything is here that a run needs.
 
@@ -35,6 +35,19 @@ def _torch() -> str:
     import torch
 
     return f"{torch.__version__}, {torch.get_num_threads()} threads on {os.cpu_count()} processors"
+
+
+def _runtime() -> str:
+    from pixcli.infer.runtime import cache_folder, installed
+
+    if not installed():
+        return "torch; pip install 'pixcli[openvino]' adds a second one for CPUs"
+    import openvino
+
+    core = openvino.Core()
+    if "CPU" not in core.available_devices:
+        raise DeviceError("OpenVINO here knows no CPU", "--runtime torch leaves it alone")
+    return f"torch and OpenVINO {installed()}, networks in {cache_folder()}"
 
 
 def _codecs() -> str:
@@ -103,6 +116,7 @@ def _checks(device: str, out: Path) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "torch", _torch
     yield "device", found
     yield "precision", precision
+    yield "runtime", _runtime
     yield "codecs", _codecs
     yield "weights", _weights
     yield "settings", _settings

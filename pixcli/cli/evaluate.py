@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 import typer
 
-from pixcli.cli.options import Debug, Device, Json, Model, Precision, Tile
+from pixcli.cli.options import Debug, Device, Json, Model, Precision, Runtime, Tile
 from pixcli.cli.panels import Group, alone, group
 from pixcli.cli.task_options import given_options, own_parameters, parameters_of, with_parameters
 from pixcli.tasks import LISTED, TASKS, Task
@@ -99,6 +99,7 @@ def shared(
     model: Model = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    runtime: Runtime = "auto",
     tile: Tile = None,
     record: Annotated[
         bool,
@@ -118,7 +119,7 @@ def _command(task: type[Task]) -> Callable[..., None]:
         options = given_options(task, typed)
         task(**options)  # what does not fit is told before anything heavy starts
         options |= {k: typed[k] for k in ASKED.get(task.name, ()) if typed[k] not in (None, False)}
-        settings = Settings(device=typed["device"], precision=typed["precision"], tile=typed["tile"])
+        settings = Settings(**{k: typed[k] for k in ("device", "precision", "runtime", "tile")})
         table = evaluate(
             task.name,
             typed["dataset"],

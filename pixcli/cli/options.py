@@ -66,6 +66,15 @@ Precision = Annotated[
     Literal["auto", "fp32", "bf16", "fp16"],
     Option("--precision", metavar="auto|fp32|bf16|fp16", help="What to compute in.", rich_help_panel=MACHINE),
 ]
+Runtime = Annotated[
+    Literal["auto", "torch", "openvino"],
+    Option(
+        "--runtime",
+        metavar="auto|torch|openvino",
+        help="What computes the network on a CPU; auto takes OpenVINO where it is installed and faster.",
+        rich_help_panel=MACHINE,
+    ),
+]
 Tile = Annotated[
     int | None,
     Option(
@@ -267,6 +276,7 @@ def shared(
     model: Model = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    runtime: Runtime = "auto",
     tile: Tile = None,
     batch: Annotated[
         int | None,

@@ -193,7 +193,7 @@ def _run(task: Task, card: "Card", plan: "Plan", given: SimpleNamespace) -> int:
     from pixcli.engine.listen_json import Lines
     from pixcli.engine.listen_terminal import People
 
-    names = "device precision tile batch workers format quality codec crf preset pix_fmt"
+    names = "device precision runtime tile batch workers format quality codec crf preset pix_fmt"
     names += " segment fail_fast max_failures strict max_pixels debug"
     settings = Settings(**{name: getattr(given, name) for name in names.split()}, **film_settings(given))
     if task.forms and _suffix_asked(task, given.format) != given.format:

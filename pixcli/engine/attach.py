@@ -21,10 +21,11 @@ def attach(task: Task, model: Model, settings: Settings, listeners: Iterable[Lis
     """Give `task` its network as `settings` ask for it; returns device and precision in words.
 
     Why they were taken goes to the listeners as notes, and so does what the runner has to say later (smaller
-    tiles, a tile redone). Raises DeviceError when the device cannot be used.
+    tiles, OpenVINO in torch's place). Raises DeviceError when device or runtime cannot be used.
     """
     from pixcli.infer import device as devices
     from pixcli.infer import precision as precisions
+    from pixcli.infer import runtime as runtimes
     from pixcli.infer.runner import Runner
 
     listening = tuple(listeners)
@@ -33,11 +34,22 @@ def attach(task: Task, model: Model, settings: Settings, listeners: Iterable[Lis
         for listener in listening:
             listener(Event("note", text=text))
 
-    device = devices.choose(settings.device)
+    def chose(runtime: str, why: str) -> None:
+        text = f"{runtime}: {why}" if runtime else why
+        for listener in listening:
+            listener(Event("note", text=text, runtime=runtime))
+
+    device = devices.choose(runtimes.device_for(settings.runtime, settings.device))
     precision = precisions.choose(settings.precision, device.torch, model.card.bf16)
 
+    other = None
+    if settings.runtime != "torch" and device.torch.type == "cpu" and runtimes.installed():
+        other = runtimes.Runtime(settings.runtime, chose)
+
     def make(net: nn.Module, footprint: Footprint) -> Runner:
-        return Runner(net, footprint, device.torch, precision.name, tile=settings.tile, say=say)
+        return Runner(
+            net, footprint, device.torch, precision.name, tile=settings.tile, say=say, runtime=other
+        )
 
     task.attach(model, make)
     say(f"{device.name}: {device.why}; {precision.name}: {precision.why}")

@@ -59,7 +59,8 @@ class Event:
     """What happened; the fields that belong to a kind are set.
 
     start: `task`, `model`, `device`, `total`. item: `item`. progress: `done` of `total` (0: unknown) frames
-    of `input`, or, when `input` is empty, a sign of life with the inputs under way, `busy`. note: `text`.
+    of `input`, or, when `input` is empty, a sign of life with the inputs under way, `busy`. note: `text`; and
+    `runtime` ("torch", "openvino"), when it tells what computes the network from here on.
     summary: `summary`.
     """
 
@@ -69,6 +70,7 @@ class Event:
     device: str = ""
     input: str = ""
     text: str = ""
+    runtime: str = ""
     done: int = 0
     total: int = 0
     busy: tuple[str, ...] = ()

@@ -1,11 +1,12 @@
 """For scripts: one JSON object a line on stdout.
 
 start    {event, task, model, device, total}
-item     {event, status: done|skipped|failed, input, outputs, model, device, seconds, pixels, lost, reason,
-          error: null | {kind, text}}
+item     {event, status: done|skipped|failed, input, outputs, model, device, runtime, seconds, pixels, lost,
+          reason, error: null | {kind, text}}
 summary  {event, total, done, skipped, failed, left, pixels, seconds, pixels_per_second, peak_memory,
-          exit_code, ended}
+          exit_code, ended, runtime}
 
+runtime: torch or openvino; of a run in which both had a network to compute, "openvino, torch".
 total = done + skipped + failed + left. Names that are not UTF-8 come as lone surrogates in \\u escapes, as
 os.fsencode takes them.
 """
@@ -25,6 +26,7 @@ class Lines:
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stdout
         self.model = self.device = ""
+        self.runtime, self.runtimes = "torch", set[str]()
 
     def __call__(self, event: Event) -> None:
         if event.kind == "start":
@@ -33,8 +35,11 @@ class Lines:
         elif event.kind == "item" and event.item is not None:
             row = self._item(event.item)
         elif event.kind == "summary" and event.summary is not None:
-            row = _summary(event.summary)
+            row = _summary(event.summary) | {"runtime": ", ".join(sorted(self.runtimes)) or self.runtime}
         else:
+            if event.runtime:
+                self.runtime = event.runtime
+                self.runtimes.add(event.runtime)
             return
         self.stream.write(json.dumps({"event": event.kind} | row) + "\n")
         self.stream.flush()
@@ -47,6 +52,7 @@ class Lines:
             "outputs": list(item.outputs),
             "model": self.model,
             "device": self.device,
+            "runtime": self.runtime,
             "seconds": round(item.seconds, 4),
             "pixels": item.pixels,
             "lost": list(item.lost),

@@ -21,6 +21,7 @@ class Settings:
 
     device: str = "auto"
     precision: str = "auto"
+    runtime: str = "auto"
     tile: int | None = None
     batch: int | None = None
     workers: int | None = None

@@ -65,7 +65,7 @@ def present() -> dict[str, str]:
     if torch.backends.mps.is_available():
         found["mps"] = "Apple GPU"
     threads = torch.get_num_threads()
-    found["cpu"] = f"{_processor()}, {threads} thread{'s' * (threads > 1)}"
+    found["cpu"] = f"{processor()}, {threads} thread{'s' * (threads > 1)}"
     return found
 
 
@@ -80,7 +80,8 @@ def _line(fault: Exception) -> str:
     return str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of this machine's processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123
             for line in lines:

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from pixcli.errors import DeviceError, InputError
 from pixcli.infer import memory
+from pixcli.infer.converted import Converted, line_of, offer
 from pixcli.infer.footprint import Footprint
+from pixcli.infer.runtime import Runtime
 from pixcli.infer.sizes import Sizes
 from pixcli.infer.tiles import Tile, up
 
@@ -29,6 +31,7 @@ class Runner:
     of TF32 stands.
     tile: largest side, in input pixels, of what the network is given; by cache or free memory when None.
     say: is told in one line when memory made the tiles smaller.
+    runtime: what else than torch may run the network on a CPU; it is decided at the first call.
 
     As many threads as torch takes by itself: one a core, unless torch.set_num_threads or OMP_NUM_THREADS
     say otherwise. Raises DeviceError when the weights do not fit on the device.
@@ -43,11 +46,14 @@ class Runner:
         *,
         tile: int | None = None,
         say: Callable[[str], None] | None = None,
+        runtime: Runtime | None = None,
     ) -> None:
         self.footprint, self.device, self.precision, self.say = footprint, device, precision, say
         self.sizes = Sizes(footprint, device, _TYPES[precision].itemsize, tile)
         self.demand: memory.Demand | None = None
-        self._with_scale = "scale" in inspect.signature(net.forward).parameters
+        self.runtime = runtime
+        self.converted: dict[int, Converted | None] = {}  # by channels: some tasks have pictures of 1 and 3
+        self.with_scale = "scale" in inspect.signature(net.forward).parameters
         try:
             self.net = net.eval().to(device).to(memory_format=torch.channels_last)
         except RuntimeError as fault:
@@ -66,9 +72,26 @@ class Runner:
         """
         return _Run(self, x, out).answer()
 
+    def network(self, channels: int) -> Callable[[Tensor], Tensor]:
+        """What runs the network; decided once for each number of channels."""
+        if self.runtime is None:
+            return self.forward
+        if channels not in self.converted:
+            chose = self.runtime.chose
+            net, why = offer(self, channels, self.runtime.asked, lambda news: chose("", news))
+            self.converted[channels] = net
+            chose("openvino" if net else "torch", why)
+        return self.converted[channels] or self.forward
+
+    def give_up(self, fault: BaseException) -> None:
+        """OpenVINO failed in the midst of work: torch goes on."""
+        assert self.runtime is not None
+        self.converted = dict.fromkeys(self.converted)
+        self.runtime.chose("torch", f"OpenVINO failed: {line_of(fault)}")
+
     def forward(self, x: Tensor) -> Tensor:
-        """One run of the network, x (N, C, H, W) float32 on the device."""
-        y: Tensor = self.net(x, self.footprint.scale) if self._with_scale else self.net(x)
+        """One run of the network by torch, x (N, C, H, W) float32 on the device."""
+        y: Tensor = self.net(x, self.footprint.scale) if self.with_scale else self.net(x)
         return y.float()
 
     def cast(self, precision: str) -> torch.autocast:
@@ -119,6 +142,7 @@ class _Run:
         self.runner, self.x, self.out = runner, x, out
         self.height, self.width = (up(n, runner.footprint.multiple) for n in x.shape[2:])
         self.result: Tensor | None = None
+        self.net: Callable[[Tensor], Tensor] = runner.network(x.shape[1])
         self.low = torch.full((len(x),), torch.inf)
         self.high = torch.full((len(x),), -torch.inf)
 
@@ -165,9 +189,13 @@ class _Run:
         try:
             return self._run(jobs)
         except (RuntimeError, MemoryError) as fault:
-            if not memory.is_shortage(fault):
+            if memory.is_shortage(fault):
+                return None
+            if self.net == self.runner.forward:
                 raise
-        return None
+            self.runner.give_up(fault)
+        self.net = self.runner.forward
+        return self._launch(jobs)
 
     def _run(self, jobs: list[_Job]) -> _Flight:
         device = self.runner.device
@@ -177,7 +205,7 @@ class _Run:
         x = batch.to(device, non_blocking=True).to(torch.float32, memory_format=torch.channels_last)
         if batch.dtype in _FULL:
             x.div_(_FULL[batch.dtype])
-        y = self.runner.forward(x)
+        y = self.net(x)
         low, high = y.amin((1, 2, 3)), y.amax((1, 2, 3))  # both NaN when one value is
         if self.out in _FULL:
             y = y.clamp(0, 1).mul_(_FULL[self.out]).round_().to(self.out)
@@ -215,6 +243,7 @@ class _Run:
                 self.high[job.sample] = torch.maximum(self.high[job.sample], high)
                 self._place(job, values)
         if redo:
+            self.net = self.runner.forward
             with self.runner.cast("fp32"):
                 self._work(redo, "fp32")
 

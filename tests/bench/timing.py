@@ -20,6 +20,7 @@ from PIL import Image
 from pixcli.infer import precision
 from pixcli.infer.device import choose
 from pixcli.infer.runner import Runner
+from pixcli.infer.runtime import Runtime
 from pixcli.media import Picture
 from pixcli.models import Card, catalogue, load
 from pixcli.tasks import TASKS, Task
@@ -64,12 +65,13 @@ class Ready:
         return lambda: [self.task.infer([s]) for s in samples]
 
 
-def ready(card: Card, device: str, exact: str | None = None, **options: Any) -> Ready:
+def ready(card: Card, device: str, exact: str | None = None, runtime: str = "torch", **options: Any) -> Ready:
     """The card's task as the engine makes it. exact: a precision instead of the one chosen."""
     where = choose(device)
     kind = exact or precision.choose("auto", where.torch, card.bf16).name
     task = TASKS[card.task](**options)
-    task.attach(load(card), lambda net, footprint: Runner(net, footprint, where.torch, kind))
+    other = None if runtime == "torch" else Runtime(runtime, lambda *_: None)
+    task.attach(load(card), lambda net, footprint: Runner(net, footprint, where.torch, kind, runtime=other))
     return Ready(task, card, where.torch, kind)
 
 
