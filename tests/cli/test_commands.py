@@ -107,6 +107,7 @@ def test_doctor_says_what_is_here(here, tmp_path):
         "torch",
         "device",
         "precision",
+        "runtime",
         "codecs",
         "weights",
         "settings",

@@ -227,6 +227,18 @@ def test_what_cannot_be_asked_for(openvino, monkeypatch):
     assert "pip install" in fault.value.hint
 
 
+def test_the_command_says_how_to_install_it(here, tiny, tmp_path):
+    from PIL import Image
+
+    Image.new("L", (9, 9)).save(tmp_path / "a.png")
+    words = ["superres", "a.png", "-o", "b.png", "--model", tiny["superres"], "--runtime", "openvino"]
+    done = here(*words)
+    assert done.returncode == 5
+    assert "pip install 'pixcli[openvino]'" in done.stderr
+    assert here(*words, "--device", "mps").returncode == 2
+    assert here(*words[:-1], "tensorrt").returncode == 2
+
+
 def test_nothing_is_imported_where_torch_computes(tmp_path):
     code = (
         "import sys, pixcli.infer.runner, pixcli.engine; assert not any('openvino' in m for m in sys.modules)"
