@@ -117,6 +117,7 @@ def test_json_lines_have_one_schema_and_counts_that_add_up(photos: Path, tmp_pat
         "outputs",
         "model",
         "device",
+        "runtime",
         "seconds",
         "pixels",
         "lost",
