@@ -20,6 +20,7 @@ NETWORKS: dict[str, str] = {
     "lite-panoptic": "pixcli.nets.lite_panoptic:LitePanoptic",
     "zhang2016": "pixcli.nets.zhang2016:Zhang2016",
     "restore-unet": "pixcli.nets.restore_unet:RestoreUNet",
+    "damage-unet": "pixcli.nets.damage_unet:DamageUNet",
     "illumination-unet": "pixcli.nets.illumination_unet:IlluminationUNet",
     "srcnn": "pixcli.nets.srcnn:SRCNN",
     "vdsr": "pixcli.nets.vdsr:VDSR",

@@ -41,7 +41,10 @@ class RestoreUNet(nn.Module):
         nn.init.zeros_(self.tail.weight)  # it begins as the identity
 
     def forward(self, x: Tensor) -> Tensor:
-        f = self.head(F.pixel_unshuffle(x, 2))
+        return x[:, :3].float() + F.pixel_shuffle(self.tail(self.features(x)), 2).float()
+
+    def features(self, x: Tensor) -> Tensor:  # (N, 3 + maps, H, W) → (N, C, H / 2, W / 2)
+        f: Tensor = self.head(F.pixel_unshuffle(x, 2))
         skips = []
         for blocks, down in zip(self.encoder, self.down, strict=False):
             skips.append(f := blocks(f))
@@ -49,7 +52,7 @@ class RestoreUNet(nn.Module):
         f = self.encoder[-1](f)
         for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
             f = blocks(up(f) + skips.pop())
-        return x[:, :3].float() + F.pixel_shuffle(self.tail(f), 2).float()
+        return f
 
 
 def stack(channels: int, blocks: int) -> nn.Sequential:

@@ -59,6 +59,9 @@ CASES = {
     "restore-unet": Case(
         {"maps": 1, "channels": [8, 8, 8], "blocks": [1, 1, 1]}, channels=4, multiple=8, reach=51
     ),
+    "damage-unet": Case(
+        {"channels": [8, 8, 8], "blocks": [1, 1, 1]}, out=1, multiple=8, picture=False, reach=51
+    ),
     "illumination-unet": Case({"channels": [8, 8, 8, 8]}, multiple=16),
     "pan": Case({"scale": 4, "blocks": 1, "features": 16}, grows=Fraction(4), reach=6),
     "dncnn": Case({"depth": 4, "features": 16}, channels=1, out=1, reach=4),

@@ -127,6 +127,7 @@ def test_every_recipe_can_make_a_step(name, tmp_path, monkeypatch):
     small = {
         "subpixel": {"channels": 8, "blocks": 1},
         "restore-unet": {"channels": [8, 8, 8], "blocks": [1, 1, 1]},
+        "damage-unet": {"channels": [8, 8, 8], "blocks": [1, 1, 1]},
         "illumination-unet": {"channels": [8, 8, 8, 8]},
         "lite-flow": {"pyramid": [8] * 3, "common": 8, "decoder": [16, 8], "context": [8, 8]},
     }.get(recipe.network, {"channels": 8})
