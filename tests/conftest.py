@@ -117,3 +117,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         save(path, net, describe(card, net))
         made[task] = path
     return made
+
+
+@pytest.fixture
+def tiny_finder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An untrained network in the place of the one that `inpaint --mask auto` asks."""
+    import torch
+
+    from pixcli.models import Card, describe, save
+    from pixcli.nets import build
+
+    torch.manual_seed(1)
+    path = tmp_path / "finder.safetensors"
+    net = build("damage-unet", SMALL)
+    torch.nn.init.normal_(net.get_parameter("tail.weight"), std=0.3)
+    save(path, net, describe(Card("finder", "inpaint", "damage-unet", path, arguments=SMALL), net))
+    monkeypatch.setattr("pixcli.tasks.inpaint.FINDER", str(path))
+    return path

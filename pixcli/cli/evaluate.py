@@ -42,6 +42,12 @@ Peers = Annotated[
     bool,
     typer.Option("--peers", help="Measure the classical methods beside it.", rich_help_panel="Measure"),
 ]
+Damage = Annotated[
+    bool,
+    typer.Option(
+        "--damage", help="Draw scratches and dust, for --mask auto to find.", rich_help_panel="Measure"
+    ),
+]
 Void = Annotated[
     str | None,
     typer.Option(
@@ -69,7 +75,7 @@ ASKED = {
     "denoise": ("noise", "channel", "clean", "peers"),
     "deblur": ("clean",),
     "derain": ("clean",),
-    "inpaint": ("peers",),
+    "inpaint": ("peers", "damage", "clean"),
     "enhance-dark": ("clean",),
     "segment": ("void",),
     "depth": ("crop", "align"),
@@ -93,6 +99,7 @@ def shared(
     noise: Noise = None,
     clean: Clean = False,
     peers: Peers = False,
+    damage: Damage = False,
     void: Void = None,
     crop: Crop = None,
     align: Align = None,
@@ -137,7 +144,9 @@ def _command(task: type[Task]) -> Callable[..., None]:
         else:
             _print(table)
 
-    left_out = {"channel", "noise", "clean", "peers", "void", "crop", "align"} - set(ASKED.get(task.name, ()))
+    left_out = {"channel", "noise", "clean", "peers", "damage", "void", "crop", "align"} - set(
+        ASKED.get(task.name, ())
+    )
     return with_parameters(command, own_parameters(task) + parameters_of(shared, but=left_out))
 
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pixcli.errors import UsageError
-from pixcli.evaluate import measures
+from pixcli.evaluate import damage, measures
 from pixcli.evaluate.datasets import read
 from pixcli.evaluate.protocols import Files, Protocol, Row, compare
 from pixcli.evaluate.restoration import noise_of
+from pixcli.tasks.inpaint import FINDER
 
 Fill = Callable[[NDArray[np.uint8], NDArray[np.bool_]], NDArray[np.uint8]]
 
@@ -23,22 +24,37 @@ class Inpaint(Protocol):
 
     hole_psnr: over the hole alone; ssim: of the whole picture; outside_equal: 1 when no other pixel changed.
     peers: the same for Telea's and the Navier-Stokes filling of OpenCV and scikit-image's biharmonic one.
+
+    damage: scratches, specks and cracks are drawn over instead, for --mask auto to find (damage.py). clean:
+    whole pictures are given to --mask auto. Either measures the model that finds.
     """
 
-    takes = ("peers",)
+    takes = ("peers", "damage", "clean")
     figure = "hole_psnr"
     text = "strokes over 10 to 30 %, seed 0, RGB"
 
-    def __init__(self, peers: bool | None = None) -> None:
+    def __init__(
+        self, peers: bool | None = None, damage: bool | None = None, clean: bool | None = None
+    ) -> None:
         self.options = {"mask": "alpha"}
         self.peers = classical() if peers else {}
+        self.clean, self.seeks = bool(clean), bool(damage or clean)
+        if self.seeks:
+            self.options = {"mask": "auto", "save_mask": True}
+            self.model = FINDER
+            self.figure = "found" if clean else "recall"
+            self.text = "clean pictures in" if clean else "scratches, specks and cracks drawn over, seed 0"
 
     def degrade(self, truth: NDArray[np.uint8], number: int = 0) -> NDArray[Any]:
+        if self.seeks:
+            return truth if self.clean else damage.spoilt(truth, number)
         height, width = truth.shape[:2]
         hole = strokes(height, width, noise_of(number))[..., None]
         return np.concatenate([np.where(hole, 0, truth), np.where(hole, 0, 255)], 2).astype(np.uint8)
 
     def rows(self, files: Sequence[Files]) -> list[Row]:
+        if self.seeks:
+            return damage.judged(files, clean=self.clean)
         rows = compare("rgb", [(f.out, f.truth) for f in files])
         for row, f in zip(rows, files, strict=True):
             with Image.open(f.given) as image:

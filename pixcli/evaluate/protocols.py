@@ -36,7 +36,7 @@ class Protocol:
 
     takes: the names of the constructor's options, all of which may be None. paired: whether the set brings
     its own inputs. text: the protocol in words, for tables and cards. figure: what counts most. options:
-    what the task is to be made with.
+    what the task is to be made with. model: whose figures they are, where it is not the task's network.
     """
 
     takes: tuple[str, ...] = ()
@@ -44,6 +44,7 @@ class Protocol:
     text: str
     figure: str
     options: dict[str, Any]
+    model: str | None = None
 
     def pair(self) -> None:
         """The set brings its own inputs. Raises UsageError where that is of no use."""

@@ -95,7 +95,7 @@ def evaluate(
     return Table(
         task=task,
         dataset=pictures.name,
-        model=card.name,
+        model=rules.model or card.name,
         protocol=rules.text,
         figure=rules.figure,
         rows=tuple(rows),

@@ -30,7 +30,7 @@ class Masks:
         if colour or spec == "alpha":
             return
         if not Path(spec).exists():
-            raise UsageError(f"--mask {spec}: is no file, no folder, no #RRGGBB, and not the word alpha")
+            raise UsageError(f"--mask {spec}: is no file, no folder, no #RRGGBB, and neither alpha nor auto")
         if Path(spec).is_dir():
             found = (p for p in sorted(Path(spec).rglob("*")) if p.suffix[1:].lower() in PICTURES)
             self.files = {stem_of(p.relative_to(spec).as_posix()): p for p in found}
@@ -53,12 +53,12 @@ class Masks:
         return hole
 
     def file_for(self, name: str) -> Path:
-        """The mask of a picture by its path, the most of it that fits; NAME_mask is as good as NAME."""
+        """The mask of a picture by its path, the most of it that fits: NAME.mask, NAME_mask or NAME."""
         assert self.files is not None
         parts = PurePosixPath(stem_of(name)).parts
         for first in range(len(parts)):
             stem = "/".join(parts[first:])
-            for known in (stem, f"{stem}_mask"):
+            for known in (f"{stem}.mask", f"{stem}_mask", stem):
                 if known in self.files:
                     return self.files[known]
         raise InputError(f"there is no mask for it in {self.spec}", f"its name would be {parts[-1]}.png")

@@ -19,7 +19,7 @@ UNSEEN = 0.015  # change under which it is as it was; between, nobody can tell
 
 
 def damaged(picture: Pixels, rng: np.random.Generator, most: int = 3) -> tuple[Pixels, Pixels]:
-    """The picture (H, W, 3) with up to `most` kinds of damage; (H, W, 2) of 0 and 1: damaged, known whether."""
+    """The picture (H, W, 3) with up to `most` kinds of damage; (H, W, 2), 0 or 1: damaged, known whether."""
     h, w = picture.shape[:2]
     marks, vague = np.zeros((h, w), bool), np.zeros((h, w), bool)
     for _ in range(int(rng.integers(1, most + 1))):

@@ -121,6 +121,27 @@ def test_inpaint_beside_its_peers(measured):
         assert 0.3 < mean[f"{peer}_ssim"] < 1
 
 
+def test_what_auto_finds_of_drawn_damage(measured, tiny_finder, tmp_path):
+    table = measured("inpaint", damage=True, threshold=0.9)
+    assert (table.model, table.figure) == ("scratches", "recall")
+    assert "--damage --threshold 0.9 --model" in table.command
+    kept = tmp_path / "kept"
+    for n, row in enumerate(table.rows):
+        given, truth = (np.asarray(Image.open(kept / f"{name}/{n}.png"), int) for name in ("input", "truth"))
+        mask = np.asarray(Image.open(kept / f"output/{n}.mask.png")) > 0
+        damage = np.abs(given - truth).max(2) >= 12
+        assert 0.001 < damage.mean() < 0.6
+        assert row["recall"] == pytest.approx(mask[damage].mean())
+        assert row["precision"] >= damage[mask].mean()
+        assert row["found"] == pytest.approx(mask.mean())
+
+
+def test_what_auto_finds_of_whole_pictures(measured, tiny_finder):
+    table = measured("inpaint", clean=True, threshold=0.9)
+    assert (table.protocol, table.figure) == ("clean pictures in", "found")
+    assert set(table.mean) == {"found", "psnr"}
+
+
 def test_denoise_beside_bm3d(measured):
     pytest.importorskip("bm3d")
     mean = measured("denoise", noise=25, channel="gray", peers=True).mean

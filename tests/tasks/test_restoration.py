@@ -6,6 +6,7 @@ Simple functions stand where their networks stand.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -192,6 +193,106 @@ def test_masks_of_a_folder_are_found_by_place_and_name(tmp_path):
         assert hole.sum() == 8
     with pytest.raises(InputError, match=r"no mask for it in .* c\.png"):
         task.masks.hole(Picture(PICTURE[:8, :8], name="c.jpg"))
+
+
+@pytest.fixture
+def finder(monkeypatch):
+    """A model that finds what is pure green, in the place of the one that finds damage; its inputs."""
+    seen = []
+
+    def green(x: Tensor) -> Tensor:
+        seen.append(tuple(x.shape))
+        return ((x[:, 1:2] > 0.9) & (x[:, :1] < 0.1)).float() * 0.8 + x[:, :1] * 0.01
+
+    card = Card("green", "inpaint", "none", None, footprint=Footprint(reach=1), sha256="ab", settings={})
+    monkeypatch.setattr("pixcli.models.find", lambda name, task: card)
+    monkeypatch.setattr("pixcli.models.load", lambda card: Model(card, Net(green)))
+    return seen
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_auto_fills_what_is_found_and_nothing_else(finder, dtype):
+    eight = PICTURE // 2 + 20
+    eight[12:14, 20:30] = (0, 255, 0)
+    pixels = (
+        eight / np.float32(255)
+        if dtype == np.float32
+        else eight.astype(dtype) * (257 if dtype == np.uint16 else 1)
+    )
+    task = attached(Inpaint(mask="auto", save_mask=True), half_red, maps=1)
+    picture = Picture(pixels)
+    sample = task.prepare(picture)
+    result = task.finish(task.infer([sample])[0], sample)
+    hole = np.zeros((37, 43), bool)
+    hole[12:14, 20:30] = True
+    hole = grown(hole, 2)
+    assert (result.maps["mask"].values == 255 * hole).all()
+    changed = (result.pictures[""].pixels != pixels).any(2)
+    assert (changed == hole).all()
+    assert finder == [(1, 3, 37, 43)]
+
+
+def test_auto_takes_several_pictures_each_with_its_own_damage(finder):
+    task = attached(Inpaint(mask="auto"), half_red, maps=1)
+    samples = []
+    for row in (3, 20):
+        pixels = PICTURE // 2 + 20
+        pixels[row, 10:20] = (0, 255, 0)
+        samples.append(task.prepare(Picture(pixels)))
+    for sample, answer, row in zip(samples, task.infer(samples), (3, 20), strict=True):
+        result = task.finish(answer, sample)
+        assert not result.maps
+        changed = (result.pictures[""].pixels != sample.context.picture.pixels).any((1, 2))
+        assert changed.nonzero()[0].tolist() == list(range(row - 2, row + 3))
+    whole = Picture(PICTURE[..., :1] // 2)  # grey, and nothing to find
+    assert (through(task, whole.pixels).pixels == whole.pixels).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "card", "found"), [(None, None, True), (None, 0.9, False), (0.85, 0.5, False)]
+)
+def test_how_sure_auto_has_to_be(finder, monkeypatch, given, card, found):
+    settings = {} if card is None else {"threshold": card}
+    made = replace(sys.modules["pixcli.models"].find("", ""), settings=settings)
+    monkeypatch.setattr("pixcli.models.find", lambda name, task: made)
+    pixels = PICTURE // 2 + 20
+    pixels[5, 5:9] = (0, 255, 0)
+    task = attached(Inpaint(mask="auto", threshold=given), half_red, maps=1)
+    assert (through(task, pixels).pixels != pixels).any() == found
+
+
+def test_a_mask_that_was_found_can_be_given_back(listed, here, tiny_inpaint, tiny_finder, tmp_path):
+    """auto → a.mask.png beside a.png; a rerun with that folder as --mask fills the same."""
+    (tmp_path / "in").mkdir()
+    Image.fromarray(PICTURE).save(tmp_path / "in/a.png")
+    more = ("--model", tiny_inpaint, "--precision", "fp32")
+    done = here("inpaint", "in", "-o", "first", "--mask", "auto", "--save-mask", "--threshold", "0.9", *more)
+    assert done.returncode == 0, done.stderr
+    mask = np.asarray(Image.open(tmp_path / "first/a.mask.png"))
+    first = np.asarray(Image.open(tmp_path / "first/a.png"))
+    assert set(np.unique(mask)) == {0, 255}
+    assert (first[mask == 0] == PICTURE[mask == 0]).all()
+    done = here("inpaint", "in", "-o", "second", "--mask", "first", *more)
+    assert done.returncode == 0, done.stderr
+    assert (np.asarray(Image.open(tmp_path / "second/a.png")) == first).all()
+
+
+def test_auto_without_its_model_is_one_line(listed, here, tiny_inpaint, tmp_path, monkeypatch):
+    monkeypatch.setattr("pixcli.tasks.inpaint.FINDER", "no-such")
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    done = here("inpaint", "a.png", "-o", "out", "--mask", "auto", "--model", tiny_inpaint)
+    assert (done.returncode, len(done.stderr.splitlines())) == (4, 1)
+    assert "no-such" in done.stderr
+
+
+def test_a_network_that_finds_does_not_fill():
+    from pixcli.nets import build
+
+    net = build("damage-unet", {"channels": [8, 8, 8], "blocks": [1, 1, 1]})
+    with pytest.raises(WeightsError, match="takes 3 channels"):
+        Inpaint(mask="alpha").attach(
+            Model(Card("made", "inpaint", "none", None), net), lambda net, footprint: None
+        )
 
 
 def test_a_mask_that_does_not_fit_is_said(mask):
