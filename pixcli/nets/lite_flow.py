@@ -2,19 +2,23 @@
 
 After PWC-Net (Sun et al., CVPR 2018: pyramid, warping, cost volume, dilated context) and IRR (Hur & Roth,
 CVPR 2019: one decoder, whose answers are added to the last level's). Features are centred and of unit length
-before they are compared; the last enlargement is RAFT's (Teed & Deng, ECCV 2020): each pixel is a weighted
-mean of the nine cells around it.
+before they are compared. What the comparison says by itself, the mean of the displacements weighted by its
+softmax, goes into the decoder, which says how much of it to believe (after GMFlow, Xu et al., CVPR 2022);
+trained on directly, it makes features that can be matched from the first steps on. The last enlargement is
+RAFT's (Teed & Deng, ECCV 2020): each pixel is a weighted mean of the nine cells around it.
 
-    each level, 1/64 … 1/4:  flow, hidden ×2 up ─ warp b ─ correlate 9 × 9 ─ decoder ─(+)─ flow, hidden
+    each level, 1/32 … 1/4:  flow, hidden ×2 up ─ warp b ─ correlate 9 × 9 ─ match ─ decoder ─(+)─ flow
     at 1/4:                  hidden ─ dilated context ─(+)─ flow ─ ×4 by weighted means ─ answer
 
-In: (N, 6, H, W), the first picture, then the second, sRGB in [0, 1]; H and W multiples of 64.
-Out: (N, 2, H, W) flow in pixels, float32. `levels` gives that, then the flow at 1/4, 1/8, … 1/64, all in
-pixels of the input.
-Flow and places are float32 under autocast too. 2,007,188 parameters.
+In: (N, 6, H, W), the first picture, then the second, sRGB in [0, 1]; H and W multiples of 32.
+Out: (N, 2, H, W) flow in pixels, float32. `levels` gives that, then the flow at 1/4, 1/8, 1/16, 1/32, all in
+pixels of the input; and as many flows as the matches alone would give, from the finest on.
+Flow and places are float32 under autocast too. 1,756,294 parameters.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +29,7 @@ from pixcli.nets.matching import correlation, warp
 SEARCH = 4
 UP = 4  # the answer is found at 1/4
 DILATIONS = (1, 2, 4, 8, 16, 1)
+SHARP = 15.0  # of the softmax over cosines, at first
 
 
 def conv(c_in: int, c_out: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -32,16 +37,17 @@ def conv(c_in: int, c_out: int, stride: int = 1, dilation: int = 1) -> nn.Sequen
 
 
 class LiteFlow(nn.Module):
-    """pyramid: channels at 1/2 … 1/64. decoder: of its convolutions, the last is what is handed up.
+    """pyramid: channels at 1/2 … 1/32. decoder: of its convolutions, the last is what is handed up.
 
     common: to how many channels each level's features are brought. context: of the dilated convolutions.
     """
 
-    reach, multiple = None, 64
+    reach, multiple = None, 32
+    offsets: Tensor
 
     def __init__(
         self,
-        pyramid: tuple[int, ...] | list[int] = (32, 48, 64, 96, 96, 96),
+        pyramid: tuple[int, ...] | list[int] = (32, 48, 64, 96, 96),
         common: int = 48,
         decoder: tuple[int, ...] | list[int] = (128, 128, 96, 96, 64),
         context: tuple[int, ...] | list[int] = (96, 96, 96, 96, 64, 64),
@@ -54,9 +60,13 @@ class LiteFlow(nn.Module):
         )
         self.common = nn.ModuleList(nn.Conv2d(c, common, 1) for c in pyramid[1:])
         self.hidden = decoder[-1]
-        known = (2 * SEARCH + 1) ** 2 + common + self.hidden + 2
+        known = (2 * SEARCH + 1) ** 2 + common + self.hidden + 4
         self.decoder = nn.Sequential(*(conv(a, b) for a, b in zip([known, *decoder], decoder, strict=False)))
-        self.predict = nn.Conv2d(self.hidden, 2, 3, padding=1)
+        self.predict = nn.Conv2d(self.hidden, 3, 3, padding=1)
+        self.sharp = nn.Parameter(torch.tensor([math.log(SHARP)]))
+        steps = torch.arange(-SEARCH, SEARCH + 1.0)
+        y, x = torch.meshgrid(steps, steps, indexing="ij")
+        self.register_buffer("offsets", torch.stack((x, y)).flatten(1), persistent=False)
         widths = [self.hidden + 2, *context]
         self.context = nn.Sequential(
             *(conv(a, b, dilation=d) for a, b, d in zip(widths, context, DILATIONS, strict=False))
@@ -81,27 +91,37 @@ class LiteFlow(nn.Module):
                 maps.append(f * (f.square().mean(1, keepdim=True) + 1e-6).rsqrt())
         return maps
 
-    def levels(self, x: Tensor) -> list[Tensor]:
+    def match(self, compared: Tensor) -> Tensor:
+        """(N, 2, h, w): the mean displacement, in cells, of what was compared (N, 81, h, w)."""
+        with torch.autocast(compared.device.type, enabled=False):
+            share = (self.sharp.exp() * compared).softmax(1)
+            return torch.einsum("kd,ndhw->nkhw", self.offsets, share)
+
+    def levels(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         n = x.shape[0]
         both = self.features(torch.cat(x.chunk(2, 1)))
         h, w = both[-1].shape[2:]
         flow, hidden = x.new_zeros(n, 2, h, w, dtype=torch.float32), x.new_zeros(n, self.hidden, h, w)
         flows: list[Tensor] = []
+        matched: list[Tensor] = []
         for i in reversed(range(len(both))):
             a, b = both[i].chunk(2)
             if flows:
                 flow, hidden = 2 * larger(flow), larger(hidden)
             compared = correlation(a, warp(b, flow), SEARCH)
-            hidden = self.decoder(torch.cat((compared, a, hidden.float(), flow / 8), 1))
-            flow = flow + self.predict(hidden).float()
+            found = self.match(compared)
+            matched.insert(0, (flow.detach() + found) * UP * 2**i)
+            hidden = self.decoder(torch.cat((compared, a, hidden.float(), flow / 8, found), 1))
+            said = self.predict(hidden).float()
+            flow = flow + said[:, :2] + said[:, 2:].sigmoid() * found
             flows.insert(0, flow * UP * 2**i)
         f = self.context(torch.cat((hidden.float(), flow / 8), 1))
         flow = flow + self.refine(f).float()
         flows[0] = flow * UP
-        return [enlarged(flows[0], self.weigh(f).float()), *flows]
+        return [enlarged(flows[0], self.weigh(f).float()), *flows], matched
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.levels(x)[0]
+        return self.levels(x)[0][0]
 
 
 def larger(x: Tensor) -> Tensor:

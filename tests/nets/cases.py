@@ -171,7 +171,7 @@ FULL = {"blocks": 32, "features": 256, "residual": 0.1}
 PARAMETERS = [
     ("subpixel", {}, 825_984),
     ("lite-depth", {}, 3_999_364),
-    ("lite-flow", {}, 2_007_188),
+    ("lite-flow", {}, 1_756_294),
     ("lite-panoptic", {}, 3_554_387),
     ("lite-segment", {"finest": 4}, 3_238_219),
     ("lite-segment", {}, 3_276_299),
