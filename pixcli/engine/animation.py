@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from pixcli.engine.belt import Load
-from pixcli.engine.in_order import Tell, in_order
+from pixcli.engine.in_order import Recall, Tell, in_order
 from pixcli.engine.interrupts import Stop
 from pixcli.engine.pictures import Saved, Work, size_of, target_of, written
 from pixcli.engine.room import cost_of
@@ -51,7 +51,8 @@ def carry_animation(task: Task, work: Work, plan: Plan, settings: Settings, stop
             faults.append(e)
             raise
 
-    with closing(in_order(task, loads, settings, stop)) as results:
+    recall = Recall()
+    with closing(in_order(task, loads, settings, stop, recall)) as results:
         try:
             made = pictures(results)
             first = next(made)
@@ -66,4 +67,5 @@ def carry_animation(task: Task, work: Work, plan: Plan, settings: Settings, stop
             if faults:
                 raise faults[0] from None
             raise
-    return Saved((target.path,), tuple(dict.fromkeys((*lost, *target.said, *gone))))
+    told = tuple(dict.fromkeys((*lost, *target.said, *gone)))
+    return Saved((target.path,), told, flicker=recall.flicker())

@@ -16,7 +16,8 @@ class Item:
     seconds: work spent on it by all threads together, waiting in queues not counted. pixels: width × height ×
     frames of the input. lost: what the output could not keep. text: why it was skipped, or what is wrong when
     it failed; then `error` is the kind ("input", "output", "device", "usage", "weights", "refused" by the
-    plan, "internal").
+    plan, "internal"). flicker: of a film, how far what stands still changes from frame to frame, in the unit
+    that the summary says.
     """
 
     status: Status
@@ -28,6 +29,7 @@ class Item:
     error: str = ""
     text: str = ""
     trace: str = ""
+    flicker: float | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Summary:
     """How a run ended. total = done + skipped + failed + left, those that a stopped run did not finish.
 
     peak_memory: bytes, of this process; 0 where the system does not say. ended: why the run stopped early, or
-    "".
+    "". flicker: the mean over films, in flicker_unit; None where there was none to tell of.
     """
 
     total: int = 0
@@ -48,6 +50,8 @@ class Summary:
     peak_memory: int = 0
     exit_code: int = 0
     ended: str = ""
+    flicker: float | None = None
+    flicker_unit: str = ""
 
     @property
     def pixels_per_second(self) -> float:

@@ -107,11 +107,12 @@ class _Film:
 
     def whole(self) -> Saved:
         self.lose(self.other_container())
-        results = self.results()
+        recall = Recall()
+        results = self.results(recall)
         with self.writer(self.job.output, judge=self.judge) as out, closing(results):
             self.write(out, results)
         self.lose(out.lost)
-        return Saved((self.job.output,), tuple(self.lost))
+        return Saved((self.job.output,), tuple(self.lost), flicker=recall.flicker())
 
     def write(self, out: FilmWriter, results: Iterable[tuple[Frame, Result]]) -> None:
         for frame, result in results:
@@ -150,7 +151,7 @@ class _Film:
                 segments.add(out.frames_written, self.lost, recall.next())
         parts = [segments.film(n).with_suffix(suffix) for n in range(len(segments.done))]
         self.lose(join(parts, self.job.output, self.reader, self.judge))
-        return Saved((self.job.output,), tuple(self.lost))
+        return Saved((self.job.output,), tuple(self.lost), flicker=recall.flicker())
 
     # A folder of numbered pictures
 
@@ -183,7 +184,7 @@ class _Film:
         place = self.job.output.parent
         put_in_place(segments.pictures, place)
         made = (place / frame_name(n + 1, form) for n in range(self.reader.frames_read))
-        return Saved(tuple(made), tuple(self.lost), place)
+        return Saved(tuple(made), tuple(self.lost), place, recall.flicker())
 
     # What all of them need
 
@@ -191,7 +192,7 @@ class _Film:
     def cost(self) -> int:
         return cost_of(self.task, self.reader.width, self.reader.height)
 
-    def results(self, recall: Recall | None = None) -> Generator[tuple[Frame, Result]]:
+    def results(self, recall: Recall) -> Generator[tuple[Frame, Result]]:
         cost = self.cost
         loads = (Load(f, cost, self.preparing(f)) for f in self.reader)
         return in_order(self.task, loads, self.settings, self.stop, recall)

@@ -39,15 +39,23 @@ class Recall:
     def __init__(self, now: Memory = None, every: int | None = None) -> None:
         self.now, self.every = now, every
         self.frames = 0
+        self.changes: list[float] = []
         self.put_by: deque[Memory] = deque()
 
     def follow(self, task: Task, sample: Sample, answer: Tensor) -> Tensor:
         """The answer made steady; called frame by frame."""
-        answer, self.now = task.follow(self.now, sample, answer)
+        before = self.now
+        answer, self.now = task.follow(before, sample, answer)
+        if (change := task.flicker(before, self.now)) is not None:
+            self.changes.append(change)
         self.frames += 1
         if self.every is not None and self.frames % self.every == 0:
             self.put_by.append(self.now)
         return answer
+
+    def flicker(self) -> float | None:
+        """The mean over the frames that have been through in this run."""
+        return sum(self.changes) / len(self.changes) if self.changes else None
 
     def next(self) -> Memory:
         """The oldest that was put by and not asked for yet; None when there is none."""

@@ -2,9 +2,9 @@
 
 start    {event, task, model, device, total}
 item     {event, status: done|skipped|failed, input, outputs, model, device, runtime, seconds, pixels, lost,
-          reason, error: null | {kind, text}}
+          reason, flicker: null | number, error: null | {kind, text}}
 summary  {event, total, done, skipped, failed, left, pixels, seconds, pixels_per_second, peak_memory,
-          exit_code, ended, runtime}
+          exit_code, ended, runtime, flicker: null | number, flicker_unit}
 
 runtime: torch or openvino; of a run in which both had a network to compute, "openvino, torch".
 total = done + skipped + failed + left. Names that are not UTF-8 come as lone surrogates in \\u escapes, as
@@ -56,6 +56,7 @@ class Lines:
             "seconds": round(item.seconds, 4),
             "pixels": item.pixels,
             "lost": list(item.lost),
+            "flicker": _rounded(item.flicker),
             "reason": "" if failed else item.text,
             "error": {"kind": item.error, "text": item.text} if failed else None,
         }
@@ -64,4 +65,9 @@ class Lines:
 def _summary(s: Summary) -> dict[str, Any]:
     names = ("total", "done", "skipped", "failed", "left", "pixels", "peak_memory", "exit_code", "ended")
     rates = {"seconds": round(s.seconds, 3), "pixels_per_second": round(s.pixels_per_second)}
-    return {name: getattr(s, name) for name in names} | rates
+    steady = {"flicker": _rounded(s.flicker), "flicker_unit": s.flicker_unit}
+    return {name: getattr(s, name) for name in names} | rates | steady
+
+
+def _rounded(flicker: float | None) -> float | None:
+    return None if flicker is None else round(flicker, 4)

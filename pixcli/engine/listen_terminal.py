@@ -171,6 +171,8 @@ class People:
         )
         parts = [f"{n} {word}" for i, (n, word) in enumerate(counts) if n or i == 0]
         speed = f", {summary.pixels_per_second / 1e6:.2f} megapixels/s" if summary.pixels else ""
+        if summary.flicker is not None:
+            speed += f", flicker {summary.flicker:.2g} {summary.flicker_unit}"
         ended = f"; stopped: {summary.ended}" if summary.ended else ""
         good = summary.exit_code == 0
         self._line(

@@ -38,11 +38,15 @@ class Work:
 
 @dataclass(frozen=True)
 class Saved:
-    """What was written, and what it could not keep. folder: that holds all of it and nothing else, if any."""
+    """What was written, and what it could not keep.
+
+    folder: that holds all of it and nothing else, if any. flicker: of a film, in the task's unit.
+    """
 
     outputs: tuple[Path, ...]
     lost: tuple[str, ...] = ()
     folder: Path | None = None
+    flicker: float | None = None
 
     @property
     def told(self) -> tuple[Path, ...]:

@@ -88,6 +88,8 @@ def _figures(seen: Seen) -> str:
         cells.append((f"{seen.pixels / seconds / 1e6:.2f}", "megapixels/s", ""))
     if s and s.peak_memory:
         cells.append((f"{s.peak_memory / 1e9:.1f} GB", "peak memory", ""))
+    if s and s.flicker is not None:
+        cells.append((f"{s.flicker:.2g}", f"flicker, {_text(s.flicker_unit)}", ""))
     return "".join(f'<div class="figure {c}"><b>{v}</b><span>{n}</span></div>' for v, n, c in cells)
 
 

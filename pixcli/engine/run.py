@@ -76,6 +76,7 @@ class _Run:
         self.stop = Stop()
         self.counts: dict[Status, int] = {"done": 0, "skipped": 0, "failed": 0}
         self.pixels = 0
+        self.flicker: list[float] = []
         self.fatal: PixcliError | None = None
         self.ended = ""
         self.stopping = False  # and has been told so
@@ -111,6 +112,8 @@ class _Run:
             peak_memory=peak_memory(),
             exit_code=self._exit_code(total),
             ended=self.ended,
+            flicker=sum(self.flicker) / len(self.flicker) if self.flicker else None,
+            flicker_unit=self.task.flicker_unit if self.flicker else "",
         )
         self.tell(Event("summary", summary=summary))
         return summary
@@ -161,6 +164,7 @@ class _Run:
         self.counts[item.status] += 1
         if item.status == "done":
             self.pixels += item.pixels
+            self.flicker += [] if item.flicker is None else [item.flicker]
         self.tell(Event("item", item=item))
         most = 1 if self.settings.fail_fast else self.settings.max_failures
         if most is not None and self.counts["failed"] >= most and not self.stop.asked:
@@ -173,7 +177,10 @@ class _Run:
 
     def done(self, work: Work, saved: Saved, seconds: float) -> None:
         made = tuple(map(str, saved.told))
-        self.count(Item("done", str(work.job.input), made, seconds, work.pixels, saved.lost))
+        done = Item(
+            "done", str(work.job.input), made, seconds, work.pixels, saved.lost, flicker=saved.flicker
+        )
+        self.count(done)
 
     def failed(self, work: Work, error: Exception, seconds: float, outputs: tuple[Path, ...] = ()) -> None:
         """A fatal fault is not held against the input: its claim ends with the ledger and a rerun does it."""

@@ -72,7 +72,7 @@ def evaluate(
     InputError as soon as one picture fails: a mean over the rest would mislead.
     """
     kind = protocol_of(task)
-    asked = {k: options.pop(k) for k in kind.takes if k in options}
+    asked = {k: v for k in kind.takes if (v := options.pop(k, None)) not in (None, False)}
     rules = kind(**asked)
     if fixed := rules.options.keys() & options.keys():
         raise UsageError(f"--{min(fixed)} is set by the measurement")
@@ -165,9 +165,11 @@ def _typed(work: Task, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _command(task: str, dataset: str | Path, model: str, options: dict[str, Any]) -> str:
-    given = [
-        f"--{k.replace('_', '-')}" + ("" if v is True else f" {v:g}" if isinstance(v, float) else f" {v}")
-        for k, v in options.items()
-        if v is not None and v is not False
-    ]
+    given = []
+    for k, v in options.items():
+        name = k.replace("_", "-")
+        if isinstance(v, bool):
+            given.append(f"--{name}" if v else f"--no-{name}")
+        elif v is not None:
+            given.append(f"--{name} {v:g}" if isinstance(v, float) else f"--{name} {v}")
     return " ".join(["pixcli eval", task, str(dataset), *given, f"--model {model}"])

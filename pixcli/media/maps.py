@@ -23,7 +23,7 @@ class Map:
     values: (H, W) or (H, W, 3): uint8 or uint16 for png, float32 for pfm and exr (one channel is Y), any type
     for npy; (N, 3) points in float32 for ply; any shape for npz, where it is called `name`. palette: (n, 3)
     uint8, the colours of 8-bit values (H, W), which makes an indexed PNG. colours: (N, 3) uint8 of points.
-    text: of a PNG.
+    text: what is said of them, in a PNG's text, an EXR's attributes and a PLY's comments.
     """
 
     values: Array
@@ -72,15 +72,15 @@ def _write(made: Map, file: IO[bytes], compress: int) -> None:
     elif made.format == "exr":
         names = "Y" if values.ndim == 2 else "RGB"
         planes = np.moveaxis(values.reshape(*values.shape[:2], -1), 2, 0)
-        exr.write_channels(dict(zip(names, planes, strict=True)), {}, file)
+        exr.write_channels(dict(zip(names, planes, strict=True)), made.text, file)
     elif made.format == "ply":
-        for part in _ply(values, made.colours):
+        for part in _ply(values, made.colours, made.text):
             file.write(part)
     else:
         raise ValueError(f"{made.format}: none of {', '.join(FORMATS)}")
 
 
-def _ply(points: Array, colours: Array | None) -> tuple[bytes, bytes]:
+def _ply(points: Array, colours: Array | None, text: dict[str, str]) -> tuple[bytes, bytes]:
     """Header and vertices, little-endian."""
     fields = [(name, "<f4", "float") for name in "xyz"]
     if colours is not None:
@@ -91,6 +91,6 @@ def _ply(points: Array, colours: Array | None) -> tuple[bytes, bytes]:
     if colours is not None:
         for n, name in enumerate(("red", "green", "blue")):
             vertices[name] = colours[:, n]
-    said = "\n".join(f"property {word} {name}" for name, _, word in fields)
-    head = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(points)}\n{said}\nend_header\n"
-    return head.encode(), vertices.tobytes()
+    lines = ["ply", "format binary_little_endian 1.0", *(f"comment {k}: {v}" for k, v in text.items())]
+    lines += [f"element vertex {len(points)}", *(f"property {word} {name}" for name, _, word in fields)]
+    return "\n".join([*lines, "end_header\n"]).encode(), vertices.tobytes()

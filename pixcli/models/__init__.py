@@ -3,6 +3,6 @@
 from pixcli.models.card import Card
 from pixcli.models.catalogue import catalogue, find
 from pixcli.models.load import Model, load
-from pixcli.models.save import describe, record, save
+from pixcli.models.save import describe, record, save, share
 
-__all__ = ["Card", "Model", "catalogue", "describe", "find", "load", "record", "save"]
+__all__ = ["Card", "Model", "catalogue", "describe", "find", "load", "record", "save", "share"]

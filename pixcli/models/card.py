@@ -21,8 +21,10 @@ class Card:
     quality was measured to hold in bfloat16. settings: defaults of the task's options that were calibrated
     for this weight (for instance colorize's saturation). classes: of labels, one row {"name", "color" [r, g,
     b]} for each channel of the answer's first head, with "id" where that is not its number. unit: of depth,
-    "metres", "log metres" or "10 / metres"; else the answer is inverse and relative. measures: rows of
-    {"set", "measure", "value", "protocol", "command"}. sha256: that of the safetensors file.
+    "metres", "log metres" or "10 / metres"; else the answer is inverse and relative. scenes: where the unit
+    can be relied on ("rooms"); "" is everywhere. file: the weights' name beside the card, where another
+    card's task has the same. measures: rows of {"set", "measure", "value", "protocol", "command"}. sha256:
+    that of the safetensors file.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Card:
     settings: dict[str, Any] = field(default_factory=dict)
     classes: tuple[dict[str, Any], ...] = ()
     unit: str = ""
+    scenes: str = ""
+    file: str = ""
     parameters: int = 0
     licence: str = ""
     data: tuple[dict[str, Any], ...] = ()
@@ -46,9 +50,14 @@ class Card:
     weaknesses: tuple[str, ...] = ()
     sha256: str = ""
 
+    @property
+    def toml(self) -> Path:
+        """Where the card itself lies."""
+        return self.path.with_name(f"{self.name}.toml") if self.file else self.path.with_suffix(".toml")
+
 
 def read_card(path: Path) -> Card:
-    """The card in a TOML file; the weights are the .safetensors beside it. Raises WeightsError."""
+    """The card in a TOML file; the weights are beside it. Raises WeightsError."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as e:
@@ -57,6 +66,9 @@ def read_card(path: Path) -> Card:
         raise WeightsError(f"{path}: the card is no TOML: {e}") from None
     values.setdefault("name", path.stem)
     values["path"] = path.with_suffix(".safetensors")
+    if values.get("file"):
+        values["path"] = path.with_name(Path(str(values["file"])).name)
+        values["name"] = path.stem
     for f in fields(Card):
         if f.name not in values:
             if f.default is MISSING and f.default_factory is MISSING:

@@ -29,8 +29,9 @@ def find(spec: str, task: str | None = None) -> Card:
     """The card for a name of the catalogue or a path (.safetensors, .pth, .pt, .ckpt).
 
     Of a task's own models what follows the task's name is enough: "real" of superres is superres-real.
-    A .safetensors without a .toml beside it is described by its own metadata. Raises WeightsError,
-    also when it is not for `task`.
+    Weights that serve several tasks are found by the name or path of any of their cards. A .safetensors
+    without a .toml beside it is described by its own metadata. Raises WeightsError, also when it is not for
+    `task`.
     """
     path = Path(spec)
     if path.suffix in (".safetensors", *SUFFIXES) or len(path.parts) > 1:
@@ -43,6 +44,9 @@ def find(spec: str, task: str | None = None) -> Card:
             raise WeightsError(f"there is no model {spec!r}", f"there are: {there}; or give a path")
         card = named[0]
     if task is not None and card.task != task:
+        other = card.path.with_name(f"{card.path.stem}-{task}.toml")  # as `share` writes it
+        if other.exists() and (shared := read_card(other)).path == card.path and shared.task == task:
+            return shared
         raise WeightsError(f"{spec}: is for the task {card.task!r}, not {task!r}")
     return card
 

@@ -35,7 +35,9 @@ def load(card: Card) -> Model:
         net = blank(card, {k: v.shape for k, v in tensors.items()})
     else:
         header = read_header(card.path)
-        require(header.metadata, card.path, task=card.task, network=card.network)
+        require(header.metadata, card.path, "task", network=card.network)
+        if not card.file:
+            require(header.metadata, card.path, task=card.task)
         net = blank(card, header.shapes)
         same_shapes(header.shapes, net, card.path)
         tensors, data = read_safetensors(card.path)

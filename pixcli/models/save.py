@@ -78,13 +78,24 @@ def save(path: Path, net: nn.Module, card: Card, dtype: Literal["float16", "floa
     return card
 
 
+def share(card: Card, task: str, **of_its_own: Any) -> Card:
+    """Write a card beside `card`'s for another task that its weights serve; returns it.
+
+    It is called after the weights and the task. of_its_own: what differs beside name and task.
+    """
+    shared = {"name": f"{card.name}-{task}", "task": task, "file": card.path.name, "settings": {}}
+    card = replace(card, **(shared | of_its_own))
+    write_bytes(card.toml, to_toml(card).encode())
+    return card
+
+
 def record(card: Card, rows: Iterable[dict[str, Any]]) -> Card:
     """Write measures into the card's TOML, in place of those by the same protocol. Raises OutputError."""
     rows = tuple(rows)
     new = {(row["set"], row["protocol"]) for row in rows}
     kept = tuple(row for row in card.measures if (row["set"], row["protocol"]) not in new)
     card = replace(card, measures=kept + rows)
-    write_bytes(card.path.with_suffix(".toml"), to_toml(card).encode())
+    write_bytes(card.toml, to_toml(card).encode())
     return card
 
 

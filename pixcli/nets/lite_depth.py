@@ -38,10 +38,7 @@ class LiteDepth(nn.Module):
         self.normal[1].bias = nn.Parameter(torch.tensor([0.0, 0.0, -0.5]))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.decode(self.encode(x))
-
-    def encode(self, x: Tensor) -> list[Tensor]:
-        return self.encoder(lite_input(x))
+        return self.decode(self.encoder(lite_input(x)))
 
     def decode(self, levels: list[Tensor]) -> Tensor:
         f = self.narrow(self.decoder(levels)[0])

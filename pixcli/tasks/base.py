@@ -101,7 +101,8 @@ class Task:
 
     needs: the options without which no picture can be done, and for each a value for the line to type.
     forms: the formats of exact maps that --format may name, and the suffix of each. gathers: the key in the
-    text of PNGs under which maps tell what `gathered` makes a file of; "" where it makes none.
+    text of PNGs under which maps tell what `gathered` makes a file of; "" where it makes none. flicker_unit:
+    that of `flicker`; "" where there is none.
 
     The engine calls `attach` once, then for each picture `prepare` (on a decoding thread), `infer` (with one
     or several samples, on the thread that owns the network), for films `follow` (in order), and `finish` (on
@@ -114,6 +115,7 @@ class Task:
     needs: ClassVar[dict[str, str]] = {}
     forms: ClassVar[Mapping[str, str]] = MappingProxyType({})
     gathers: ClassVar[str] = ""
+    flicker_unit: ClassVar[str] = ""
 
     def __init__(self, **given: Any) -> None:
         options = self.options()
@@ -182,6 +184,10 @@ class Task:
         file where a long film may have to go on after a kill.
         """
         return answer, None
+
+    def flicker(self, before: Memory, after: Memory) -> float | None:
+        """How far what stands still has changed from one frame's memory to the next; None at a cut."""
+        return None
 
     def finish(self, answer: Tensor, sample: Sample) -> Result:
         raise NotImplementedError

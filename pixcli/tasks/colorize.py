@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pixcli.tasks.base import Option, PictureTask, Result, Sample
-from pixcli.tasks.working import STRIP, planes, reduced, steadied, working_size
+from pixcli.tasks.working import STRIP, planes, reduced, steadied, unrest, working_size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,8 @@ class Colorize(PictureTask):
 
     name, default = "colorize", "colorize"
     example = "pixcli colorize old_photos/ -o out/"
+
+    flicker_unit = "of ab"
 
     temperature = Option(
         None,
@@ -68,6 +70,9 @@ class Colorize(PictureTask):
 
     def follow(self, memory: Memory, sample: Sample, answer: Tensor) -> tuple[Tensor, Memory]:
         return steadied(memory, sample.tensor, answer)
+
+    def flicker(self, before: Memory, after: Memory) -> float | None:
+        return unrest(before, after, lambda a, b: (a - b).norm(dim=0, keepdim=True))
 
     def finish(self, answer: Tensor, sample: Sample) -> Result:
         import numpy as np

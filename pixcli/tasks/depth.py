@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from pixcli.errors import UsageError, WeightsError
-from pixcli.tasks.base import MapTask, Option, Result, Sample
-from pixcli.tasks.working import enlarged, luma, seen, steadied
+from pixcli.tasks.base import Option, Result, Sample
+from pixcli.tasks.geometry import EPS, RADIUS, Geometry
+from pixcli.tasks.working import enlarged, unrest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pixcli.models import Model
     from pixcli.tasks.base import MakeRunner, Memory
 
-RADIUS, EPS = 4, 1e-3  # of the guided filter at the answer's size; lightness in 0..1
 UNITS = ("metres", "log metres", "10 / metres")  # that a card may say of its network's answer
 LEAST, MOST = 1e-3, 1e4  # metres: nearer than any lens, farther than any sight
 FOV = 60.0  # degrees
@@ -36,22 +35,19 @@ TURBO = (
 Range = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class Context:
-    picture: Picture
-    rgb: Array
-
-
-class Depth(MapTask):
+class Depth(Geometry):
     """Tell how far everything in photographs and films is.
 
     A map is a PNG of 16 bits: millimetres, 0 where nothing is known, for a model that knows metres; else
     inverse depth (larger is nearer) without a unit, over the full range of values. Unit, scale and range are
-    in the PNG's text. npy, pfm and exr hold metres, or inverse depth, as floats. Films become films of the
-    view, with one range for all frames.
+    in the PNG's text, and where metres cannot be relied on: outside the scenes that a model was trained on
+    they are relative. npy, pfm and exr hold metres, or inverse depth, as floats; ply holds points in metres.
+    Films become films of the view, with one range for all frames.
     """
 
     name, default = "depth", "depth"
+    part, signs = slice(0, 1), (1,)
+    flicker_unit = "% of the depth"
     example = "pixcli depth photos/ -o depth/ --view turbo"
     forms = MappingProxyType({"png16": ".png", "npy": ".npy", "pfm": ".pfm", "exr": ".exr", "ply": ".ply"})
 
@@ -114,19 +110,19 @@ class Depth(MapTask):
                 x = 10 / x.clamp(min=LEAST)
         return x.clamp(LEAST, MOST) if self.metric else x
 
-    def prepare(self, picture: Picture) -> Sample:
-        import torch
+    def flicker(self, before: Memory, after: Memory) -> float | None:
+        def change(a: Tensor, b: Tensor) -> Tensor:
+            low, high = self.learnt or self.range_of(a[0])
+            a, b = self.values_of(a), self.values_of(b)
+            part: Tensor = (a / b).log() if self.metric else (a - b) / max(high - low, 1e-9)
+            return part.abs() * 100
 
-        rgb, small = seen(picture, self.model.card.footprint)
-        return Sample(small, Context(picture, rgb), torch.float32)
-
-    def follow(self, memory: Memory, sample: Sample, answer: Tensor) -> tuple[Tensor, Memory]:
-        return steadied(memory, luma(sample.tensor), answer[:1])
+        return unrest(before, after, change)
 
     def finish(self, answer: Tensor, sample: Sample) -> Result:
         rgb = sample.context.rgb
         span = self.learnt or self.range_of(answer[0])
-        full = self.full(answer[:1], rgb)
+        full = self.full(answer, rgb)
         if not self.exact():
             return Result({"": self.shown(full, span)})
         return Result(maps={"": self.map_of(full, span, rgb)}, view=lambda: self.shown(full, span))
@@ -146,14 +142,19 @@ class Depth(MapTask):
 
         from pixcli.media.maps import Map
 
-        form = self.map_format()
+        form, card = self.map_format(), self.model.card
+        text = {"Software": "pixcli", "model": card.name}
+        if self.metric and card.scenes:
+            text["scenes"] = f"the unit holds for {card.scenes}; elsewhere depth is known up to a factor"
         if form == "ply":
             points, colours = self.points(full, span, rgb)
-            return Map(points, form, colours=colours)
+            return Map(
+                points, form, colours=colours, text={"unit": "metres" if self.metric else "any"} | text
+            )
         if form != "png16":
-            return Map(full, form)
+            unit = "metres" if self.metric else "relative inverse depth"
+            return Map(full, form, text={"unit": unit} | text)
         low, high = span
-        text = {"Software": "pixcli", "model": self.model.card.name}
         if self.metric:
             text |= {"unit": "millimetres", "scale": "0.001", "unknown": "0"}
             text |= {"range": f"{float(full.min()):.6g} {float(full.max()):.6g} metres"}

@@ -6,21 +6,26 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pixcli.errors import UsageError
-from pixcli.tasks.base import MapTask, Option, Result, Sample
-from pixcli.tasks.working import enlarged, luma, seen, steadied
+from pixcli.tasks.base import Option, Result, Sample
+from pixcli.tasks.geometry import EPS, RADIUS, Geometry
+from pixcli.tasks.working import enlarged, unrest
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pixcli.media.picture import Array, Picture
+    from pixcli.media.picture import Array
     from pixcli.tasks.base import Memory
 
-RADIUS, EPS = 4, 1e-3  # of the guided filter at the answer's size; lightness in 0..1
 # signs of x, y, z against the camera's own axes (x right, y down, z forward)
 CONVENTIONS = {"camera": (1, 1, 1), "opengl": (1, -1, -1), "directx": (1, 1, -1)}
+AXES = {
+    "camera": "x right, y down, z forward",
+    "opengl": "x right, y up, z towards the camera",
+    "directx": "x right, y down, z towards the camera",
+}
 
 
-class Normals(MapTask):
+class Normals(Geometry):
     """Tell which way the surfaces in photographs and films face.
 
     A map is an RGB PNG: (n + 1) / 2 of the unit vector n. In the camera's axes x is right, y down and z
@@ -28,7 +33,9 @@ class Normals(MapTask):
     for directx y is down and z towards the camera. npy and exr hold n itself.
     """
 
-    name, default = "normals", "normals"
+    name, default = "normals", "depth-normals"
+    part, signs = slice(-3, None), (-1, 1, 1)
+    flicker_unit = "degrees"
     example = "pixcli normals photos/ -o normals/ --convention opengl"
     forms = MappingProxyType({"png": ".png", "npy": ".npy", "exr": ".exr"})
 
@@ -40,14 +47,13 @@ class Normals(MapTask):
         if self.values["bits"] not in (8, 16):
             raise UsageError(f"--bits {self.values['bits']}: is neither 8 nor 16")
 
-    def prepare(self, picture: Picture) -> Sample:
-        import torch
+    def flicker(self, before: Memory, after: Memory) -> float | None:
+        from torch.nn import functional as F
 
-        rgb, small = seen(picture, self.model.card.footprint)
-        return Sample(small, rgb, torch.float32)
+        def change(a: Tensor, b: Tensor) -> Tensor:
+            return F.cosine_similarity(a, b, 0)[None].clamp(-1, 1).acos().rad2deg()
 
-    def follow(self, memory: Memory, sample: Sample, answer: Tensor) -> tuple[Tensor, Memory]:
-        return steadied(memory, luma(sample.tensor), answer[-3:])
+        return unrest(before, after, change)
 
     def finish(self, answer: Tensor, sample: Sample) -> Result:
         import numpy as np
@@ -55,17 +61,15 @@ class Normals(MapTask):
         from pixcli.media.maps import Map
         from pixcli.media.picture import Picture
 
-        n = self.full(answer[-3:], sample.context)
+        n = self.full(answer, sample.context.rgb)
         form = self.map_format()
+        text = {"Software": "pixcli", "model": self.model.card.name}
+        axes = AXES[self.values["convention"]]
         if form != "png":
-            made = Map(n, form)
+            made = Map(n, form, text=text | {"normals": axes})
         else:
             kind = np.uint16 if self.values["bits"] == 16 else np.uint8
-            axes = {"camera": "x right, y down, z forward", "opengl": "x right, y up, z towards the camera"}
-            axes["directx"] = "x right, y down, z towards the camera"
-            text = {"Software": "pixcli", "model": self.model.card.name}
-            text |= {"normals": f"(n + 1) / 2; {axes[self.values['convention']]}"}
-            made = Map(coded(n, np.dtype(kind)), text=text)
+            made = Map(coded(n, np.dtype(kind)), text=text | {"normals": f"(n + 1) / 2; {axes}"})
         return Result(maps={"": made}, view=lambda: Picture(coded(n, np.dtype(np.uint8))))
 
     def full(self, x: Tensor, rgb: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixcli.errors import UsageError, WeightsError
 from pixcli.tasks.base import MapTask, Option, Result, Sample
-from pixcli.tasks.working import enlarged, luma, seen, steadied
+from pixcli.tasks.working import enlarged, luma, seen, steadied, unrest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +39,7 @@ class Segment(MapTask):
     """
 
     name, default = "segment", "segment-general"
+    flicker_unit = "% of the labels"
     example = "pixcli segment photos/ -o labels/"
     forms = MappingProxyType({"png": ".png"})
 
@@ -108,6 +109,10 @@ class Segment(MapTask):
 
     def follow(self, memory: Memory, sample: Sample, answer: Tensor) -> tuple[Tensor, Memory]:
         return steadied(memory, luma(sample.tensor), answer)
+
+    def flicker(self, before: Memory, after: Memory) -> float | None:
+        k = len(self.ids)
+        return unrest(before, after, lambda a, b: 100.0 * (a[:k].argmax(0) != b[:k].argmax(0))[None])
 
     def finish(self, answer: Tensor, sample: Sample) -> Result:
         context: Context = sample.context

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from pixcli.infer.footprint import Footprint
@@ -103,9 +105,23 @@ def steadied(memory: Memory, lightness: Tensor, answer: Tensor) -> tuple[Tensor,
     from torch.nn import functional as F
 
     now = F.interpolate(lightness[None], size=answer.shape[1:], mode="area")[0]
-    if memory is not None and memory[0].shape == answer.shape:
-        before, seen_then = memory
-        change = (now - seen_then).abs()
-        if change.mean() < CUT:
-            answer = answer + STEADY * (-((change / STILL) ** 2)).exp() * (before - answer)
+    still = stillness(memory, (answer, now))
+    if memory is not None and still is not None:
+        answer = answer + STEADY * still * (memory[0] - answer)
     return answer, (answer, now)
+
+
+def stillness(before: Memory, after: Memory) -> Tensor | None:
+    """(1, h, w): 1 where nothing moved between two frames, falling to 0; None at a cut and at the start."""
+    if before is None or after is None or before[0].shape != after[0].shape:
+        return None
+    change = (after[1] - before[1]).abs()
+    return (-((change / STILL) ** 2)).exp() if change.mean() < CUT else None
+
+
+def unrest(before: Memory, after: Memory, change: Callable[[Tensor, Tensor], Tensor]) -> float | None:
+    """The mean of change(answer, answer before), (1, h, w), where nothing moved."""
+    still = stillness(before, after)
+    if before is None or after is None or still is None:
+        return None
+    return float((change(after[0], before[0]) * still).sum() / still.sum().clamp(min=1e-6))

@@ -86,7 +86,7 @@ def write(made: Recipe, trained: Trained, out: Path, *, device: str, precision: 
 
     Test sets and weaknesses are left to whoever measures it and looks at it.
     """
-    from pixcli.models import Card, describe, save
+    from pixcli.models import Card, describe, save, share
 
     settings = made.calibrate(trained.net)
     card = Card(
@@ -99,6 +99,7 @@ def write(made: Recipe, trained: Trained, out: Path, *, device: str, precision: 
         bf16=True,
         settings=settings,
         classes=made.classes,
+        scenes=made.scenes,
         licence="Apache-2.0; see the data for what they were learnt from",
         data=tuple(
             {"set": s.title, "share": s.share, "licence": s.licence}
@@ -114,4 +115,7 @@ def write(made: Recipe, trained: Trained, out: Path, *, device: str, precision: 
             "validation": {k: round(v, 4) for k, v in trained.figures.items()},
         },
     )
-    return save(out, trained.net, describe(card, trained.net))
+    card = save(out, trained.net, describe(card, trained.net))
+    for task in made.serves:
+        share(card, task)
+    return card

