@@ -56,8 +56,8 @@ class Lines:
             "seconds": round(item.seconds, 4),
             "pixels": item.pixels,
             "lost": list(item.lost),
-            "flicker": _rounded(item.flicker),
             "reason": "" if failed else item.text,
+            "flicker": _rounded(item.flicker),
             "error": {"kind": item.error, "text": item.text} if failed else None,
         }
 

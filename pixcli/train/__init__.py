@@ -99,7 +99,7 @@ def write(made: Recipe, trained: Trained, out: Path, *, device: str, precision: 
         bf16=True,
         settings=settings,
         classes=made.classes,
-        scenes=made.scenes,
+        scenes=made.holds_for,
         licence="Apache-2.0; see the data for what they were learnt from",
         data=tuple(
             {"set": s.title, "share": s.share, "licence": s.licence}

@@ -66,7 +66,7 @@ class Recipe:
     sources: tuple[Source, ...]
     beside: tuple[Source, ...] = ()  # sets that it reads in a manner of its own, as pairs
     classes: tuple[dict[str, Any], ...] = ()  # of labels, as the card wants them
-    scenes = ""  # where its units can be relied on
+    holds_for = ""  # where its units can be relied on
     serves: tuple[str, ...] = ()  # further tasks that the same weights are for
 
     def open(self, data: Path, cache: Path) -> None:

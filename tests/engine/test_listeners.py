@@ -122,6 +122,7 @@ def test_json_lines_have_one_schema_and_counts_that_add_up(photos: Path, tmp_pat
         "pixels",
         "lost",
         "reason",
+        "flicker",
         "error",
     ]
     assert all(list(row) == keys for row in items)

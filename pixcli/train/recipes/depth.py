@@ -45,7 +45,7 @@ class Depth(Recipe):
     name, task, network = "depth", "depth", "lite-depth"
     arguments: dict[str, Any] = {"channels": 128}  # noqa: RUF012
     serves = ("normals",)
-    title, scenes = "Depth in metres, and normals, of rooms", "rooms"
+    title, holds_for = "Depth in metres, and normals, of rooms", "rooms"
     schedule = Schedule(steps=20_000, rate=1e-3, batch=8, warmup=100, decay=0.02, ema=0.998, clip=1.0)
     sources: tuple[Source, ...] = ()
     beside = (Source(f"{FOLDER}/train", title=TITLE, licence=LICENCE),)
