@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import pixcli as package
+from pixcli.infer.footprint import Footprint
 from pixcli.tasks import TASKS
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("PIXCLI_")}
@@ -33,10 +34,11 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "inpaint": ("restore-unet", SMALL | {"maps": 1}),
     "enhance-dark": ("illumination-unet", {"channels": [8, 8, 8, 8]}),
     "segment": ("restore-unet", SMALL),
+    "panoptic": ("lite-panoptic", {"classes": 3, "channels": 8, "width": 8}),
     "depth": ("restore-unet", SMALL),
     "normals": ("restore-unet", SMALL),
 }
-CLASSES = tuple({"name": name} for name in ("red", "green", "blue"))
+CLASSES = tuple({"name": name, "thing": name == "red"} for name in ("red", "green", "blue"))
 # Options without which a task does nothing, for the tests over all tasks.
 NEEDED: dict[str, dict[str, str]] = {"inpaint": {"mask": "alpha"}}
 
@@ -112,9 +114,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         path = folder / f"tiny-{task}.safetensors"
         net = build(network, arguments)
         card = Card(path.stem, task, network, path, arguments=arguments)
-        if task == "segment":
+        card = describe(card, net)
+        if task in ("segment", "panoptic"):
             card = replace(card, classes=CLASSES)
-        save(path, net, describe(card, net))
+        if task == "panoptic":  # its untrained centres are all of one height
+            card = replace(card, footprint=Footprint(reach=None, multiple=32, side=32), settings={"score": 0})
+        save(path, net, card)
         made[task] = path
     return made
 

@@ -155,7 +155,7 @@ def _print(table: Any) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    names = [k for k in table.mean if not k.startswith("iou_")]
+    names = [k for k in table.mean if not k.startswith(OF_CLASSES)]
     shown = Table(
         "picture", *names, title=f"{table.model} on {table.dataset}: {table.protocol}", title_justify="left"
     )
@@ -166,10 +166,11 @@ def _print(table: Any) -> None:
     Console(width=max(Console().width, 24 + 14 * len(names))).print(shown)  # no figure is cut short
     for name, value in table.mean.items():
         if name not in names:
-            print(f"{name.removeprefix('iou_'):>20}  {value:.4f}")
+            print(f"{name.partition('_')[2]:>20}  {value:.4f}")
     print(table.command)
 
 
+OF_CLASSES = ("iou_", "pq_")  # measures of one class each, which stand below the others
 HELP_OF_ONE = """Measure {task} on a test set.
 
 A test set is named as in the cards (`pixcli weights info MODEL`) and found below PIXCLI_DATA, or is a folder

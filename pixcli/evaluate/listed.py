@@ -9,6 +9,7 @@ from pixcli.evaluate.derain import Derain
 from pixcli.evaluate.enhance_dark import EnhanceDark
 from pixcli.evaluate.geometry import Depth, Normals, Segment
 from pixcli.evaluate.inpaint import Inpaint
+from pixcli.evaluate.panoptic import Panoptic
 from pixcli.evaluate.protocols import Colorize, Protocol, SuperRes
 
 PROTOCOLS: dict[str, type[Protocol]] = {
@@ -20,6 +21,7 @@ PROTOCOLS: dict[str, type[Protocol]] = {
     "inpaint": Inpaint,
     "enhance-dark": EnhanceDark,
     "segment": Segment,
+    "panoptic": Panoptic,
     "depth": Depth,
     "normals": Normals,
 }

@@ -17,11 +17,11 @@ from pixcli.evaluate.protocols import Files, Row
 from pixcli.infer.segments import Counts, added, agreement, joined, quality
 
 CODE = (1, 256, 65536)  # what red, green and blue are worth in an id
-GROUPS = {"": (True, False), "_things": (True,), "_stuff": (False,)}
+GROUPS = {"": (True, False), "things_": (True,), "stuff_": (False,)}
 
 
 class Panoptic(Maps):
-    """PQ, SQ and RQ over the set, of each class; the means over classes, things and stuff.
+    """PQ, SQ and RQ: the means over the classes, the things and the stuff of the set; PQ of each class.
 
     The truth is a folder of COCO's PNGs and a JSON beside it: segments.json, or with the folder's own name.
     Where a class of the model stands for several of the truth's, those are one in the truth too; what of them
@@ -51,7 +51,7 @@ class Panoptic(Maps):
         categories = {int(c["id"]): c for c in told["categories"]}
         self.things = {n: bool(c["isthing"]) for n, c in categories.items()}
         class_of = {m: n for n, c in categories.items() for m in c.get("merges", [n])}
-        kept = []
+        kept, rows = [], []
         for f in files:
             out, answer = by_name[f.out.stem], read_coded(f.out)
             row, ids = self.set["annotations"][f"{f.truth.stem}.png"], read_coded(f.truth)
@@ -62,18 +62,30 @@ class Panoptic(Maps):
             real = {s["id"]: s["category_id"] for s in truth}
             crowds = [s["id"] for s in truth if s["iscrowd"]]
             try:
-                self.counts = added(self.counts, agreement(answer, ids, segments, real, crowds))
+                counts = agreement(answer, ids, segments, real, crowds)
             except ValueError as e:
                 raise InputError(f"{f.out}: cannot be measured: {e}") from e
+            self.counts = added(self.counts, counts)
+            rows.append({"picture": f.truth.stem, **self.figures(counts)})
         words = {"images": told["images"], "annotations": kept, "categories": told["categories"]}
         path = files[0].truth.parent.with_suffix(".json")
         path.write_text(json.dumps(words), encoding="utf-8")
+        self.names = {n: str(c["name"]) for n, c in categories.items()}
+        return rows
+
+    def figures(self, counts: Counts) -> dict[str, float]:
+        """The means over classes, things and stuff; of what neither the truth nor the answer has, none."""
+        found, means = quality(counts), {}
+        for name, kinds in GROUPS.items():
+            group = [q for n, q in found.items() if self.things[n] in kinds]
+            for i, figure in enumerate(("pq", "sq", "rq") if group else ()):
+                means[f"{name}{figure}"] = float(np.mean([q[i] for q in group]))
+        return means
+
+    def means(self, rows: Sequence[Row]) -> dict[str, float]:
         found = quality(self.counts)
-        return [
-            {"class": c["name"], **dict(zip(("pq", "sq", "rq"), found[n], strict=True))}
-            for n, c in categories.items()
-            if n in found
-        ]
+        each = {f"pq_{name}": found[n][0] for n, name in self.names.items() if n in found}
+        return self.figures(self.counts) | each
 
     def merged(
         self, ids: NDArray[np.int64], rows: list[dict[str, Any]], class_of: dict[int, int]
@@ -104,15 +116,6 @@ class Panoptic(Maps):
             for n, kind in real.items()
             if n in sizes
         ]
-
-    def means(self, rows: Sequence[Row]) -> dict[str, float]:
-        found = quality(self.counts)
-        means = {}
-        for name, kinds in GROUPS.items():
-            group = [q for n, q in found.items() if self.things[n] in kinds]
-            for i, figure in enumerate(("pq", "sq", "rq")):
-                means[f"{figure}{name}"] = float(np.mean([q[i] for q in group])) if group else 0.0
-        return means
 
 
 def read_coded(path: Path) -> NDArray[np.int64]:

@@ -218,7 +218,7 @@ def shade(colour: tuple[int, ...], number: int) -> tuple[int, int, int]:
         return colour[0], colour[1], colour[2]
     h, s, _ = colorsys.rgb_to_hsv(*(c / 255 for c in colour))
     turn, light = number * 0.618034 % 1, number * 0.754878 % 1
-    r, g, b = colorsys.hsv_to_rgb(h + 0.24 * (turn - 0.5), max(s, 0.45), 0.55 + 0.45 * light)
+    r, g, b = colorsys.hsv_to_rgb((h + 0.24 * (turn - 0.5)) % 1, max(s, 0.45), 0.55 + 0.45 * light)
     return round(255 * r), round(255 * g), round(255 * b)
 
 
