@@ -75,7 +75,7 @@ def test_a_rerun_skips_what_is_done_and_tries_the_failures(photos: Path, tmp_pat
     assert (summary.done, summary.skipped, summary.exit_code) == (1, 19, 0)
     assert sum(task.batches) == 1
     summary, _ = do(
-        [photos], tmp_path / "out", SimpleNamespace(name="invert")
+        [photos], tmp_path / "out", SimpleNamespace(name="invert", gathers="")
     )  # no network, for there is no work
     assert (summary.skipped, summary.exit_code) == (20, 0)
 
