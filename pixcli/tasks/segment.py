@@ -8,10 +8,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pixcli.errors import UsageError, WeightsError
-from pixcli.tasks.base import MapTask, Option, Result, Sample
+from pixcli.tasks.base import MapTask, Option, Result, Sample, stacked
 from pixcli.tasks.working import enlarged, luma, seen, steadied, unrest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from pixcli.media.maps import Map
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pixcli.tasks.base import MakeRunner, Memory
 
 RADIUS, EPS = 4, 1e-3  # of the guided filter at the answer's size; lightness in 0..1
+LARGER = 1.4  # the second of the sizes that are averaged
 SHARE = 0.55  # of the class's colour in an overlay
 SOLID = 0.95  # cover from which a pixel's colour is the thing's own
 
@@ -58,6 +61,13 @@ class Segment(MapTask):
         "guided: edges of the labels follow those of the picture; crf: labels are drawn to like colours "
         "near by (slow). The model's own by default.",
         choices=("none", "guided", "crf"),
+    )
+
+    average = Option(
+        None,
+        "Take the mean with the mirrored picture's answer (mirror: twice the time), and with both at a larger "
+        "size (scales: six times). The model's own by default.",
+        choices=("none", "mirror", "scales"),
     )
 
     def __init__(self, **given: Any) -> None:
@@ -106,6 +116,25 @@ class Segment(MapTask):
 
         rgb, small = seen(picture, self.model.card.footprint)
         return Sample(small, Context(picture, rgb), torch.float32)
+
+    def infer(self, samples: Sequence[Sample]) -> list[Tensor]:
+        from torch.nn import functional as F
+
+        x = stacked(samples)
+        if self.values["average"] not in ("mirror", "scales"):
+            return list(self.runner(x))
+        answer = self.mirrored(x)
+        if self.values["average"] == "scales":
+            multiple = self.model.card.footprint.multiple
+            size = [round(n * LARGER / multiple) * multiple for n in x.shape[2:]]
+            larger = F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+            answer += F.interpolate(self.mirrored(larger), size=answer.shape[2:], mode="area")
+            answer /= 2
+        return list(answer)
+
+    def mirrored(self, x: Tensor) -> Tensor:
+        """The mean answer of pictures and their mirror images."""
+        return (self.runner(x) + self.runner(x.flip(3)).flip(3)) / 2
 
     def follow(self, memory: Memory, sample: Sample, answer: Tensor) -> tuple[Tensor, Memory]:
         return steadied(memory, luma(sample.tensor), answer)

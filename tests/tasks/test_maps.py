@@ -113,6 +113,24 @@ def test_views_cutouts_and_what_stands_beside():
     assert more["probabilities"].values.dtype == np.float16
 
 
+def test_answers_are_averaged_over_mirror_images_and_sizes():
+    """A network that sees half of its class on the left alone, and less of it the larger the picture."""
+
+    def one_sided(x):
+        ramp = torch.linspace(1, 0, x.shape[3]).expand(len(x), 1, *x.shape[2:])
+        return torch.cat([ramp * 20 / x.shape[3], torch.zeros_like(ramp), torch.zeros_like(ramp)], 1)
+
+    answers = {}
+    for how in ("none", "mirror", "scales"):
+        task = attached(Segment(average=how), one_sided)
+        answers[how] = task.infer([task.prepare(Picture(STRIPES))])[0][0, 0]
+        assert answers[how].shape == (45,)
+    assert answers["none"][0] > answers["none"][-1]
+    assert answers["mirror"].std() < 1e-6
+    assert answers["mirror"][0] == pytest.approx(10 / 45)
+    assert answers["scales"].mean() == pytest.approx((10 / 45 + 10 / 63) / 2, rel=1e-3)
+
+
 def test_a_crf_draws_unsure_labels_to_the_pictures_edges():
     unsure = torch.Generator().manual_seed(0)
 
