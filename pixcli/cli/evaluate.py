@@ -10,7 +10,7 @@ import typer
 from pixcli.cli.options import Debug, Device, Json, Model, Precision, Runtime, Tile
 from pixcli.cli.panels import Group, alone, group
 from pixcli.cli.task_options import given_options, own_parameters, parameters_of, with_parameters
-from pixcli.tasks import LISTED, TASKS, Task
+from pixcli.tasks import LISTED, TASKS, MapTask, Task
 
 HELP = """Measure a model on a test set, through the path that users run.
 
@@ -174,14 +174,16 @@ OF_CLASSES = ("iou_", "pq_")  # measures of one class each, which stand below th
 HELP_OF_ONE = """Measure {task} on a test set.
 
 A test set is named as in the cards (`pixcli weights info MODEL`) and found below PIXCLI_DATA, or is a folder
-of pictures, of which the inputs are made as the protocol says. The last line is the command that gives the
+{of}. The last line is the command that gives the
 same figures again.
 
 \b
 Examples:
-  pixcli eval {task} photos/
-  pixcli eval {task} photos/ --json
+  pixcli eval {task} {folder}
+  pixcli eval {task} {folder} --json
 """
+MADE = "of pictures, of which the inputs are made as the protocol says"
+PAIRS = "that holds the folders input, of pictures, and truth, of maps with the same names"
 
 
 class Tasks(Group):
@@ -190,10 +192,12 @@ class Tasks(Group):
     listed: ClassVar = {name: ("Tasks", f"Measure {name} on a test set.") for name in LISTED}
 
     def make(self, name: str) -> Any:
+        maps = issubclass(TASKS[name], MapTask)
+        of, folder = (PAIRS, "set/") if maps else (MADE, "photos/")
         return alone(
             name,
             _command(TASKS[name]),
-            help=HELP_OF_ONE.format(task=name),
+            help=HELP_OF_ONE.format(task=name, of=of, folder=folder),
             exits=(0, 2, 4, 5),
             section="eval",
         )

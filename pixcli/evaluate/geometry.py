@@ -88,7 +88,7 @@ class Segment(Maps):
 
     def lay(self, files: Files, picture: Path, given: Path | None) -> bool:
         if not self.merged:
-            self.void |= void_of(picture.parents[2] / "classes.json")
+            self.void |= void_of(picture.resolve().parents[2] / "classes.json")
             return super().lay(files, picture, given)
         super().lay(files, picture, given)
         Image.fromarray(everyday_sets.truth(self.merged, picture)).save(files.truth)

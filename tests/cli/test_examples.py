@@ -23,6 +23,14 @@ def examples(help: str) -> list[str]:
 EXAMPLES = list(dict.fromkeys(line for _, command in commands() for line in examples(command.help)))
 
 
+# the maps that are measured against, of the tasks that give some
+TRUTHS = {
+    "segment": np.zeros((24, 24), np.uint8),
+    "depth": np.full((24, 24), 1500, np.uint16),
+    "normals": np.full((24, 24, 3), 200, np.uint8),
+}
+
+
 def photo(path: Path, seed: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     small = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8))
@@ -67,6 +75,10 @@ def test_an_example(here: Any, place: Path, tiny: Any, monkeypatch: Any, line: s
     task = typed[0] if typed[0] in TASKS else typed[1] if typed[0] == "eval" else ""
     if typed[0] in TASKS and typed[1].endswith("/"):
         photo(place / typed[1] / "a.png")
+    if typed[0] == "eval" and task in TRUTHS:
+        photo(place / "set/input/a.png")
+        (place / "set/truth").mkdir()
+        Image.fromarray(TRUTHS[task]).save(place / "set/truth/a.png")
     if task:
         typed += ["--model", str(tiny[task])]
     if typed[0] == "status":
