@@ -65,8 +65,8 @@ class Segment(MapTask):
 
     average = Option(
         None,
-        "Take the mean with the mirrored picture's answer (mirror: twice the time), and with both at a larger "
-        "size (scales: six times). The model's own by default.",
+        "mirror: the mean with the mirrored picture's answer, in twice the time; scales: both at a larger size, "
+        "too, in six times. The model's own by default.",
         choices=("none", "mirror", "scales"),
     )
 
