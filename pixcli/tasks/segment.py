@@ -65,8 +65,8 @@ class Segment(MapTask):
 
     average = Option(
         None,
-        "mirror: the mean with the mirrored picture's answer, in twice the time; scales: both at a larger size, "
-        "too, in six times. The model's own by default.",
+        "mirror: the mean with the mirrored picture's answer, in twice the time; scales: and both at a "
+        "larger size, in six times. The model's own by default.",
         choices=("none", "mirror", "scales"),
     )
 
