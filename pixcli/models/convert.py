@@ -13,6 +13,7 @@ from pixcli.models.bundle import read_bundle
 from pixcli.models.card import Card
 from pixcli.models.check import fit, read_safetensors, same_shapes
 from pixcli.models.hdf5 import is_hdf5, read_hdf5
+from pixcli.models.label_names import LABELS
 from pixcli.models.layouts import LAYOUTS, Layout
 from pixcli.models.pickles import read_pickle
 from pixcli.models.save import describe, save
@@ -42,7 +43,9 @@ def read_published(path: Path, scale: int | None = None) -> tuple[Card, dict[str
         except WeightsError as fault:
             faults.append(fault)
         else:
-            return replace(describe(card, net), title=layout.title, licence=layout.licence), tensors
+            classes = LABELS.get(str(card.arguments.get("data")), ())
+            card = replace(describe(card, net), title=layout.title, licence=layout.licence, classes=classes)
+            return card, tensors
     raise faults[0]
 
 

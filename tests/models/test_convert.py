@@ -67,6 +67,7 @@ def test_published_weights_give_what_the_published_code_gave(
     assert card.arguments == arguments
     assert card.licence
     assert card.footprint == footprint_of(net)
+    assert len(card.classes) == arguments.get("classes", 0)
     stored = np.load(place / "io.npz")
     for i in [i for i in (0, 1) if outputs.format(i) in stored]:
         x = torch.from_numpy(stored[f"in{i}"])

@@ -7,23 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pixcli.models.label_names import LABELS
 from pixcli.train.labelled import VOID, Labelled, pairs, read_labels
 from pixcli.train.labelling import Labelling, label_weights
 from pixcli.train.store import Source
 
-CLASSES = (  # SegNet's list and colours
-    ("sky", (128, 128, 128)),
-    ("building", (128, 0, 0)),
-    ("pole", (192, 192, 128)),
-    ("road", (128, 64, 128)),
-    ("pavement", (0, 0, 192)),
-    ("tree", (128, 128, 0)),
-    ("sign", (192, 128, 128)),
-    ("fence", (64, 64, 128)),
-    ("car", (64, 0, 128)),
-    ("pedestrian", (64, 64, 0)),
-    ("bicyclist", (0, 128, 192)),
-)
+CLASSES = LABELS["camvid"][:-1]  # all but void
 TRAIN, VAL = (
     Source(f"data/camvid/{part}", title=title, licence="offered for research")
     for part, title in (("train", "CamVid, 367 training frames with 11 classes"), ("val", ""))
@@ -37,7 +26,7 @@ class SegmentStreets(Labelling):
     arguments = {"heads": {"labels": len(CLASSES)}, "channels": 64, "finest": 2}  # noqa: RUF012
     sources = ()
     beside = (TRAIN, VAL)
-    classes = tuple({"name": name, "color": list(colour)} for name, colour in CLASSES)
+    classes = CLASSES
     rare = (2, 6, 7, 9, 10)
 
     def open(self, data: Path, cache: Path) -> None:
