@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from pixcli.errors import InputError
-from pixcli.media.picture import Array
+from pixcli.media.picture import Array, Sensor
 
 HOMES = {"HEIC": "heif", "JXL": "jxl", "EXR": "exr", "HDR": "radiance", "RAW": "raw"}
 
@@ -18,7 +18,7 @@ HOMES = {"HEIC": "heif", "JXL": "jxl", "EXR": "exr", "HDR": "radiance", "RAW": "
 class Decoded(NamedTuple):
     """Colour (H, W, 1 or 3) and alpha (H, W), what rides along (the fields of Ride), the EXIF block.
 
-    turn: the orientation that is still to be applied; None: as the EXIF block says.
+    turn: the orientation that is still to be applied; None: as the EXIF block says. sensor: of raw files.
     """
 
     values: Array
@@ -26,6 +26,7 @@ class Decoded(NamedTuple):
     ride: dict[str, Any]
     exif: bytes | None = None
     turn: int | None = 1
+    sensor: Sensor | None = None
 
 
 def reader(name: str) -> Any:

@@ -38,18 +38,36 @@ class Ride:
 
 
 @dataclass(frozen=True)
+class Sensor:
+    """What a camera counted, before anything was made of it.
+
+    counts: (H, W) uint16, as the sensor lay. pattern: the colours of one cell by rows, 4 letters ("RGGB") or
+    36 of Fuji's X-Trans. black: (cell, cell), the count for no light at each place of a cell; white: that
+    of the brightest light. turns: quarter turns against the clock that bring it upright.
+    """
+
+    counts: Array
+    pattern: str
+    black: Array
+    white: float
+    turns: int = 0
+
+
+@dataclass(frozen=True)
 class Picture:
     """One picture, upright, in the file's own colour space.
 
     pixels: (H, W, C), C = 1 or 3, uint8, uint16 or float32 (floats are 0..1 for what is display-referred).
     alpha: (H, W), the same type, straight (not premultiplied), or None.
     name: of its file, as it lies below the folder that was given ("tree/a.png"); "" when there is none.
+    sensor: of a camera raw file, from which the pixels were developed; None when they were changed since.
     """
 
     pixels: Array
     alpha: Array | None = None
     ride: Ride = field(default_factory=Ride)
     name: str = ""
+    sensor: Sensor | None = None
 
     @property
     def height(self) -> int:
@@ -69,4 +87,4 @@ class Picture:
         return peak_of(self.pixels.dtype)
 
     def with_pixels(self, pixels: Array, alpha: Array | None = None) -> Picture:
-        return replace(self, pixels=pixels, alpha=alpha)
+        return replace(self, pixels=pixels, alpha=alpha, sensor=None)

@@ -23,7 +23,7 @@ from pixcli.media import MAX_PIXELS, apng, extras, pillow, png, pnm, tiff
 from pixcli.media.colour import usable
 from pixcli.media.kind import HEAD, UNREADABLE, looks_like, peek, sniff
 from pixcli.media.metadata import upright_exif, upright_xmp
-from pixcli.media.picture import Array, Picture, Ride
+from pixcli.media.picture import Array, Picture, Ride, Sensor
 
 _ANIMATED = {"GIF", "WEBP", "AVIF"}
 # Frames and pages of a few bytes can each fill a screen, so all together may have so many
@@ -162,7 +162,12 @@ def _decoded(name: str, file: IO[bytes], max_pixels: int, *, all_frames: bool) -
 
 
 def _finish(
-    values: Array, alpha: Array | None, ride: dict[str, Any], exif: bytes | None, turn: int | None = None
+    values: Array,
+    alpha: Array | None,
+    ride: dict[str, Any],
+    exif: bytes | None,
+    turn: int | None = None,
+    sensor: Sensor | None = None,
 ) -> Picture:
     """The Picture of decoded samples: upright, finite, its profile and metadata true.
 
@@ -190,7 +195,7 @@ def _finish(
     if lost:
         save["lost"] = tuple(dict.fromkeys(lost))
     ride["xmp"] = upright_xmp(ride.get("xmp"))
-    return Picture(values, alpha, Ride(icc=icc or None, exif=block, **ride))
+    return Picture(values, alpha, Ride(icc=icc or None, exif=block, **ride), sensor=sensor)
 
 
 def _turned(a: Array, orientation: int) -> Array:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+BAYER = ("RGGB", "BGGR", "GRBG", "GBRG")
 SENSORS = {"bayer": (4, 2), "xtrans": (9, 3), "rgb": (3, 1)}  # channels, side of a cell
 
 
@@ -63,7 +64,7 @@ def pack_bayer(mosaic: Tensor, pattern: str, black: float, white: float, ratio: 
     cameras. ratio: how many times longer the exposure should have been; the authors go up to 300. An odd last
     row or column is left off. Raises ValueError for another pattern.
     """
-    if pattern not in ("RGGB", "BGGR", "GRBG", "GBRG"):
+    if pattern not in BAYER:
         raise ValueError(f"{pattern!r} is no Bayer pattern")
     red, blue = divmod(pattern.index("R"), 2), divmod(pattern.index("B"), 2)
     cells = (red, (red[0], 1 - red[1]), blue, (blue[0], 1 - blue[1]))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pixcli.tasks.base import Option, Result, Sample
+from pixcli.tasks.base import Option, Result, Sample, Task
 from pixcli.tasks.same_size import SameSize, made, seen
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class EnhanceDark(SameSize):
     0..1, and answers with it in its right light and free of noise. One with a working side (the card's
     footprint) gets larger pictures at that size: its gain is then brought up along the edges of the full
     picture. A local network, as Zero-DCE, works at full size.
+
+    A network for camera raw files, as See-in-the-Dark, takes the sensor's own numbers, raised by --exposure
+    (auto: to a mean of middle grey, 300 times at most), and answers with the developed picture.
     """
 
     name, default = "enhance-dark", "enhance-dark"
@@ -57,6 +60,10 @@ class EnhanceDark(SameSize):
     )
 
     def attach(self, model: Model, run: MakeRunner) -> None:
+        self.space = model.card.space
+        if self.space.startswith("raw-"):
+            Task.attach(self, model, run)
+            return
         super().attach(model, run)
         self.side, self.multiple = model.card.footprint.side, model.card.footprint.multiple
 
@@ -70,6 +77,11 @@ class EnhanceDark(SameSize):
 
         from pixcli.media.picture import peak_of
 
+        if self.space.startswith("raw-"):
+            from pixcli.tasks.sensor import packed, sensor_of
+
+            sensor = sensor_of(picture, self.space, self.model.card.name)
+            return Sample(packed(sensor, self.values["exposure"]), picture, torch.uint16)
         rgb = seen(picture)
         x = torch.from_numpy(rgb).permute(2, 0, 1)
         if not self.side or min(x.shape[1:]) <= WIDEST * self.side:
@@ -91,6 +103,8 @@ class EnhanceDark(SameSize):
         from pixcli.infer.guided import coefficients, rows
         from pixcli.media.colour import as_float, as_type
 
+        if self.space.startswith("raw-"):
+            return self.developed(answer, sample.context)
         c: Context = sample.context
         high, wide = c.rgb.shape[:2]
         lit = as_channels_last(answer)
@@ -112,6 +126,20 @@ class EnhanceDark(SameSize):
             y = y.clip(0, 1) ** np.float32(power)
             out[top:bottom] = as_type(own + np.float32(strength) * (y - own), out.dtype)
         return Result({"": made(out, c.picture)})
+
+    def developed(self, answer: Tensor, picture: Picture) -> Result:
+        """The picture that a network has made of a sensor's numbers."""
+        import numpy as np
+
+        from pixcli.media.colour import as_float, as_type
+        from pixcli.tasks.sensor import placed
+
+        assert picture.sensor is not None
+        rgb, strength = placed(as_channels_last(answer), picture.sensor), self.values["strength"]
+        if strength < 1 and rgb.shape == picture.pixels.shape:
+            own = as_float(picture.pixels)
+            rgb = as_type(own + np.float32(strength) * (as_float(rgb) - own), rgb.dtype)
+        return Result({"": picture.with_pixels(rgb)})
 
     def power(self, dark: Array, lit: Array) -> float:
         """The exponent that gives a lit picture the light that was asked for."""

@@ -6,11 +6,11 @@ from importlib.util import find_spec
 import imagecodecs
 import numpy as np
 import pytest
-import tifffile
 
 from pixcli.errors import InputError
 from pixcli.media import Picture, Ride, encode, linear, plan_format, read, write
 from pixcli.media.colour import from_srgb, to_srgb
+from tests.media.raws import WHITE, write_dng
 from tests.media.scenes import same, scene
 
 heic = pytest.mark.skipif(not find_spec("pillow_heif"), reason="no pillow-heif")
@@ -140,24 +140,13 @@ def test_exr_keeps_type_and_alpha_and_light_without_alpha(half, channels):
 def test_camera_raw_is_developed_to_16_bits(tmp_path, suffix):
     sensor = np.full((64, 96), 2000, np.uint16)
     sensor[:, 48:] = 8000
-    matrix = np.ravel([(10_000 * (n % 4 == 0), 10_000) for n in range(9)])  # the unit matrix in fractions
-    tags = [
-        (50706, 1, 4, (1, 4, 0, 0), True),
-        (50708, 2, 0, "Test Camera", True),
-        (33421, 3, 2, (2, 2), True),
-        (33422, 1, 4, (0, 1, 1, 2), True),
-        (50717, 4, 1, 16383, True),
-        (50721, 10, 9, tuple(map(int, matrix)), True),
-        (50728, 5, 3, (1, 1, 1, 1, 1, 1), True),
-        (50778, 3, 1, 21, True),
-        (271, 2, 0, "Test", True),
-        (272, 2, 0, "Camera", True),
-    ]
-    path = tmp_path / f"a{suffix}"
-    tifffile.imwrite(path, sensor, photometric="cfa", extratags=tags, metadata=None)
+    path = write_dng(tmp_path / f"a{suffix}", sensor)
     picture = read(path)
     assert picture.pixels.dtype == np.uint16
     assert picture.pixels.shape == (64, 96, 3)
+    assert picture.sensor is not None
+    assert (picture.sensor.counts == sensor).all()
+    assert (picture.sensor.pattern, picture.sensor.white) == ("RGGB", WHITE)
     left, right = picture.pixels[32, 20].mean(), picture.pixels[32, 76].mean()
     assert left < right
     assert plan_format(picture) == ("PNG", ("format RAW",))
