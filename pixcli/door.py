@@ -59,11 +59,15 @@ class Door:
         return f"<pixcli {self.task.name} with {self.card.name} on {self.device}>"
 
     @overload
-    def __call__(self, image: Image.Image | str | Path) -> Image.Image: ...
+    def __call__(self, image: Image.Image | str | Path, after: Any = None) -> Image.Image: ...
     @overload
-    def __call__(self, image: NDArray[Any]) -> NDArray[Any]: ...
-    def __call__(self, image: Image.Image | NDArray[Any] | str | Path) -> Image.Image | NDArray[Any]:
+    def __call__(self, image: NDArray[Any], after: Any = None) -> NDArray[Any]: ...
+    def __call__(
+        self, image: Image.Image | NDArray[Any] | str | Path, after: Any = None
+    ) -> Image.Image | NDArray[Any]:
         """What the task makes of a picture, as the kind that was given; the input is not changed.
+
+        after: the second picture, of any kind, for a task that compares two.
 
         A PIL picture (any mode) gives a PIL picture, with its profile; so does a path, upright by its EXIF.
         PIL knows more than 8 bits for grey only: give an array for 16-bit colour.
@@ -73,23 +77,34 @@ class Door:
 
         Raises InputError when this picture cannot be used.
         """
+        more = () if after is None else (_picture_of(after),)
         if isinstance(image, np.ndarray):
-            made = self._make(_from_array(image))
+            made = self._make(_from_array(image), *more)
             return _to_array(made, image) if isinstance(made, Picture) else made.values
         if isinstance(image, Image.Image):
-            return _to_pil(self._make(_from_pil(image)), {k: v for k, v in image.info.items() if k in BESIDE})
-        try:
-            picture = media.read(image)
-        except PixcliError as fault:
-            raise InputError(f"{image}: {fault.what}", fault.hint) from fault
-        picture = replace(picture, name=Path(image).name)
+            beside = {k: v for k, v in image.info.items() if k in BESIDE}
+            return _to_pil(self._make(_from_pil(image), *more), beside)
+        picture = _picture_of(image)
         beside = {"exif": picture.ride.exif, "dpi": picture.ride.dpi, "xmp": picture.ride.xmp}
-        return _to_pil(self._make(picture), {k: v for k, v in beside.items() if v is not None})
+        return _to_pil(self._make(picture, *more), {k: v for k, v in beside.items() if v is not None})
 
-    def _make(self, picture: Picture) -> Picture | Map:
+    def _make(self, picture: Picture, *more: Picture) -> Picture | Map:
         self.task.check(picture.width, picture.height)
-        sample = self.task.prepare(picture)
+        if more and not self.task.apart():
+            raise UsageError(f"{self.task.name} takes one picture at a time")
+        sample = self.task.prepare(picture, *more)
         return self.task.finish(self.task.infer([sample])[0], sample).parts()[""]
+
+
+def _picture_of(image: Image.Image | NDArray[Any] | str | Path) -> Picture:
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    if isinstance(image, Image.Image):
+        return _from_pil(image)
+    try:
+        return replace(media.read(image), name=Path(image).name)
+    except PixcliError as fault:
+        raise InputError(f"{image}: {fault.what}", fault.hint) from fault
 
 
 def _from_array(array: NDArray[Any]) -> Picture:

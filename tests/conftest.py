@@ -38,9 +38,12 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "depth": ("restore-unet", SMALL),
     "normals": ("restore-unet", SMALL),
 }
+TINY["flow"] = ("lite-flow", {"pyramid": [8] * 3, "common": 8, "decoder": [16, 8], "context": [8, 8]})
 CLASSES = tuple({"name": name, "thing": name == "red"} for name in ("red", "green", "blue"))
 # Options without which a task does nothing, for the tests over all tasks.
 NEEDED: dict[str, dict[str, str]] = {"inpaint": {"mask": "alpha"}}
+# Those that take one picture at a time.
+SINGLE = [name for name in TASKS if not TASKS[name]().apart()]
 
 
 def needed(task: str) -> list[str]:

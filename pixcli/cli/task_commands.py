@@ -133,6 +133,8 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
         suffix_of=partial(_suffix_of, task),
         also=frozenset(suffix[1:] for suffix in task.forms.values()),
         as_frames=given.frames,
+        apart=task.apart(),
+        size_of=_size_of,
         options=matter,
         weights=card.sha256 or _digest(card),
         model=given.model or task.default,
@@ -147,6 +149,12 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
         checksum=given.checksum,
         shard=shard,
     )
+
+
+def _size_of(path: Path) -> tuple[int, int]:
+    from pixcli.media import size_of  # brings in Pillow
+
+    return size_of(path)
 
 
 def _suffix_asked(task: Task, format: str | None) -> str | None:
@@ -251,8 +259,11 @@ def help_of(task: type[Task]) -> str:
     """The task's own words, what goes in and comes out, and examples."""
     first = task.example or f"pixcli {task.name} photos/ -o out/"
     needs = "".join(f" --{key} {example}" for key, example in task.needs.items())
+    one = f"photo.jpg -o photo_{task.name}.png"
+    if task().apart():
+        one = f"first.jpg second.jpg -o second{task().suffix()}"
     more = (
-        f"pixcli {task.name} photo.jpg -o photo_{task.name}.png{needs}",
+        f"pixcli {task.name} {one}{needs}",
         f"pixcli {task.name} film.mp4 -o film_{task.name}.mp4{needs}",
         f"pixcli {task.name} photos/ -o out/{needs} --report out.html",
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pixcli.engine.belt import Load
 from pixcli.engine.in_order import Recall, Tell, in_order
 from pixcli.engine.interrupts import Stop
+from pixcli.engine.pairs import paired
 from pixcli.engine.pictures import Saved, Work, size_of, target_of, written
 from pixcli.engine.room import cost_of
 from pixcli.engine.settings import Settings
@@ -35,7 +36,8 @@ def carry_animation(task: Task, work: Work, plan: Plan, settings: Settings, stop
     cost = cost_of(task, *size_of(job))
     survey_frames(task, partial(frames, job.input, max_pixels=settings.max_pixels), stop)
     pages = frames(job.input, max_pixels=settings.max_pixels)
-    loads = (Load(page, cost, partial(task.prepare, replace(page, name=job.relative))) for page in pages)
+    named = (replace(page, name=job.relative) for page in pages)
+    loads = (Load(page, cost, partial(task.prepare, *taken)) for page, taken in paired(named, task.apart()))
     lost: dict[str, None] = {}
     work.pixels = 0
     faults: list[Exception] = []  # of the frames, which the writer would take for its encoder's

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pixcli.engine.belt import Load
 from pixcli.engine.in_order import Recall, Tell, in_order
 from pixcli.engine.interrupts import Stop
+from pixcli.engine.pairs import paired
 from pixcli.engine.pictures import Saved, Work, path_of, put_beside, refuse_losses, writer_of
 from pixcli.engine.room import cost_of
 from pixcli.engine.segments import Segments, frames_in_one
@@ -88,6 +89,8 @@ class _Film:
         self.job = work.job
         self.size = task.check(reader.width, reader.height)
         self.pixels = reader.width * reader.height
+        self.apart = task.apart()
+        self.before = 0  # frames that were done before and are read again, for the last ones to hold
         self.lost: dict[str, None] = {}  # an ordered set
         self.through, self.told = 0, time.monotonic()
 
@@ -125,7 +128,8 @@ class _Film:
     def resumably(self, way: Callable[[Segments], Saved], length: int) -> Saved:
         segments = Segments(self.plan, self.job, length)
         self.through = len(segments.done) * length
-        self.reader.skip(self.through)
+        self.before = min(self.apart, self.through)
+        self.reader.skip(self.through - self.before)
         self.lose((*self.other_container(), *segments.lost))
         try:
             saved = way(segments)
@@ -168,8 +172,10 @@ class _Film:
             return tuple(lost)
 
         recall = Recall(segments.memory(), segments.frames)
+        pairs = paired(self.reader, self.apart, hold=False, before=self.before)
         loads = (
-            Load((n, f), self.cost, self.preparing(f)) for n, f in enumerate(self.reader, self.through + 1)
+            Load((n, f), self.cost, self.preparing(taken))
+            for n, (f, taken) in enumerate(pairs, self.through + 1)
         )
         results = in_order(self.task, loads, self.settings, self.stop, recall, save)
         with closing(results):
@@ -183,7 +189,7 @@ class _Film:
                 segments.add(frames, self.lost, recall.next())
         place = self.job.output.parent
         put_in_place(segments.pictures, place)
-        made = (place / frame_name(n + 1, form) for n in range(self.reader.frames_read))
+        made = (place / frame_name(n + 1, form) for n in range(self.reader.frames_read - self.apart))
         return Saved(tuple(made), tuple(self.lost), place, recall.flicker())
 
     # What all of them need
@@ -194,13 +200,14 @@ class _Film:
 
     def results(self, recall: Recall) -> Generator[tuple[Frame, Result]]:
         cost = self.cost
-        loads = (Load(f, cost, self.preparing(f)) for f in self.reader)
+        pairs = paired(self.reader, self.apart, before=self.before)
+        loads = (Load(f, cost, self.preparing(taken)) for f, taken in pairs)
         return in_order(self.task, loads, self.settings, self.stop, recall)
 
-    def preparing(self, frame: Frame) -> Callable[[], Sample]:
+    def preparing(self, taken: Iterable[Frame]) -> Callable[[], Sample]:
         """A sequence's pictures have names of their own."""
-        picture = frame.picture
-        return partial(self.task.prepare, replace(picture, name=picture.name or self.job.relative))
+        pictures = (frame.picture for frame in taken)
+        return partial(self.task.prepare, *(replace(p, name=p.name or self.job.relative) for p in pictures))
 
     def writer(self, path: Path, **more: Any) -> FilmWriter:
         from pixcli.media.film import FilmWriter

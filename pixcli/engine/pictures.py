@@ -83,19 +83,33 @@ def pixels_of(job: Job) -> int:
         return 0
 
 
-def load(job: Job, settings: Settings) -> Picture:
-    """The picture of a job. Raises Several, InputError, MemoryError."""
+def load(job: Job, settings: Settings) -> tuple[Picture, ...]:
+    """The picture of a job, or both of a pair. Raises Several, InputError, MemoryError."""
+    if job.kind == "pair":
+        return tuple(_half(path, job, settings) for path in job.members)
     if job.input != STREAM:
         picture = read(job.input, max_pixels=settings.max_pixels)
         if picture.ride.save.get("frames", 1) > 1:
             raise Several
-        return replace(picture, name=job.relative)
+        return (replace(picture, name=job.relative),)
     data = sys.stdin.buffer.read(MOST_ON_STDIN + 1)
     if not data:
         raise InputError("nothing came on stdin")
     if len(data) > MOST_ON_STDIN:
         raise InputError("stdin is above the limit of 2 GB", "write it to a file first")
-    return read(data, max_pixels=settings.max_pixels)
+    return (read(data, max_pixels=settings.max_pixels),)
+
+
+def _half(path: Path, job: Job, settings: Settings) -> Picture:
+    try:
+        picture = read(path, max_pixels=settings.max_pixels)
+        if picture.ride.save.get("frames", 1) > 1:
+            raise InputError("has several frames or pages", "give it by itself")
+    except InputError as fault:
+        if path == job.input:
+            raise
+        raise InputError(f"{path.name}: {fault.what}", fault.hint) from fault
+    return replace(picture, name=job.relative)
 
 
 @dataclass(frozen=True)

@@ -75,4 +75,4 @@ def cost_of(task: Task, width: int, height: int) -> int:
         wide, high = task.check(width, height)
     except PixcliError:  # it will be said when the picture's turn comes
         wide, high = width, height
-    return BYTES_A_PIXEL * (width * height + wide * high)
+    return BYTES_A_PIXEL * (width * height * (2 if task.apart() else 1) + wide * high)

@@ -30,7 +30,7 @@ from pixcli.engine.pictures import Saved, Several, Work, load, save, size_of
 from pixcli.engine.room import cost_of, room_for
 from pixcli.engine.settings import Settings
 from pixcli.engine.survey import survey_set
-from pixcli.errors import PixcliError
+from pixcli.errors import InputError, PixcliError
 from pixcli.plan import STREAM
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class _Run:
     def _source(self) -> Iterator[Load[Work]]:
         for job in self.plan.todo:
             work = Work(job)
-            if job.kind != "picture":
+            if job.kind in ("film", "sequence"):
                 self.later.append(work)
             else:
                 cost = max(job.size, cost_of(self.task, *size_of(job)))
@@ -256,10 +256,14 @@ class _Run:
     def _prepare(self, work: Work) -> Sample:
         self.claim(work)
         self.busy[id(work)] = str(work.job.input)
-        picture = load(work.job, self.settings)
-        work.pixels = picture.width * picture.height
-        self.task.check(picture.width, picture.height)
-        return self.task.prepare(picture)
+        pictures = load(work.job, self.settings)
+        work.pixels = pictures[0].width * pictures[0].height
+        if self.task.apart() and len(pictures) == 1:
+            raise InputError(
+                "has no neighbour of its size to be compared with", "give two pictures of one size"
+            )
+        self.task.check(pictures[0].width, pictures[0].height)
+        return self.task.prepare(*pictures)
 
     def _save(self, work: Work, answer: Tensor, sample: Sample) -> Saved:
         return save(self.task.finish(answer, sample), work.job, self.plan, self.settings)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from pixcli.engine.interrupts import Stop
+from pixcli.engine.pairs import paired
 from pixcli.engine.pictures import Several, load
 from pixcli.engine.settings import Settings
 from pixcli.errors import InputError
@@ -26,7 +27,8 @@ def survey_film(task: Task, open_reader: Callable[[], FilmSource], stop: Stop) -
     if task.surveys("film"):
         with closing(open_reader()) as reader:
             step = max(1, reader.frame_count_hint // FRAMES)
-            _show(task, (f.picture for f in islice(reader, 0, None, step)), stop)
+            some = islice(paired(reader, task.apart(), hold=False), 0, None, step)
+            _show(task, ([f.picture for f in taken] for _, taken in some), stop)
 
 
 def survey_frames(task: Task, open_pages: Callable[[], Iterator[Picture]], stop: Stop) -> None:
@@ -35,16 +37,17 @@ def survey_frames(task: Task, open_pages: Callable[[], Iterator[Picture]], stop:
         pages = open_pages()
         first = next(pages)
         step = max(1, first.ride.save.get("frames", 1) // FRAMES)
-        _show(task, islice(chain([first], pages), 0, None, step), stop)
+        some = islice(paired(chain([first], pages), task.apart(), hold=False), 0, None, step)
+        _show(task, (taken for _, taken in some), stop)
 
 
 def survey_set(task: Task, plan: Plan, settings: Settings, stop: Stop) -> None:
     """Show the task some of the plan's pictures, done before or not; what cannot be read is passed over."""
     if not task.surveys("set"):
         return
-    jobs = [job for job in plan.jobs if job.kind == "picture"]
+    jobs = [job for job in plan.jobs if job.kind in ("picture", "pair")]
 
-    def some() -> Iterable[Picture]:
+    def some() -> Iterable[Sequence[Picture]]:
         for job in jobs[:: max(1, len(jobs) // PICTURES)]:
             with suppress(InputError, OSError, MemoryError, Several):
                 yield load(job, settings)
@@ -52,11 +55,11 @@ def survey_set(task: Task, plan: Plan, settings: Settings, stop: Stop) -> None:
     _show(task, some(), stop)
 
 
-def _show(task: Task, pictures: Iterable[Picture], stop: Stop) -> None:
+def _show(task: Task, taken: Iterable[Sequence[Picture]], stop: Stop) -> None:
     seen = []
-    for picture in pictures:
+    for pictures in taken:
         if stop.asked:
             return
-        sample = task.prepare(picture)
+        sample = task.prepare(*pictures)
         seen.append((task.infer([sample])[0], sample))
     task.learn(seen)

@@ -43,6 +43,8 @@ KEPT: dict[str, Callable[[int, Path], bool]] = {
     "nyuv2-val": lambda number, path: held_room(path.stem),
     "people-val": lambda number, path: number % 5 == 0,
 }
+# name: number of scenes, and the folder of them: in each two pictures and the motion between them
+SCENES = {"flow": (10, "flow/test")}
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
@@ -50,7 +52,8 @@ SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", "
 class DataSet:
     """name: as the set is cited. pictures: the files in order of name; their stems differ.
 
-    given: the inputs that belong to them, in the same order; empty when they are made from the pictures.
+    given: the inputs that belong to them, in the same order; empty when they are made from the pictures. Of
+    scenes, `pictures` are the motions, each in a folder of its own, and `given` the first of two pictures.
     labels: the column of the table of everyday classes that says what they mean; "" where none does.
     """
 
@@ -63,15 +66,18 @@ class DataSet:
 def find(spec: str | Path) -> DataSet:
     """The set of this name below $PIXCLI_DATA/data, or the pictures that lie directly in a folder.
 
-    A folder that holds the folders `input` and `truth` is a set of pairs, by stem. A path wins over a name
+    A folder that holds the folders `input` and `truth` is a set of pairs, by stem; one whose folders each
+    hold two pictures and `flow.png`, `flow.flo` or `flow.npz` is a set of scenes. A path wins over a name
     only when it holds a separator (`./set5`). Raises UsageError when there is no such set or folder, when it
     is empty or not complete, and when two pictures have one stem.
     """
     name = str(spec)
-    if name not in SETS and name not in PAIRS:
+    if name not in SETS and name not in PAIRS and name not in SCENES:
         folder = Path(spec)
         if not folder.is_dir():
-            raise UsageError(f"{name}: neither a folder nor one of {', '.join((*SETS, *PAIRS))}")
+            raise UsageError(f"{name}: neither a folder nor one of {', '.join((*SETS, *PAIRS, *SCENES))}")
+        if any(folder.glob("*/flow.*")):
+            return _scenes(folder.resolve().name, folder, None)
         if (folder / "input").is_dir() and (folder / "truth").is_dir():
             return _pairs(folder.resolve().name, folder / "input", folder / "truth", None)
         return DataSet(folder.resolve().name, _pictures(folder, None))
@@ -80,6 +86,9 @@ def find(spec: str | Path) -> DataSet:
     data = Path(os.environ[VARIABLE]) / "data"
     if name in SETS:
         return DataSet(name, _pictures(data / "testsets" / name, SETS[name]))
+    if name in SCENES:
+        number, folder_name = SCENES[name]
+        return _scenes(name, data / folder_name, number)
     number, given, truth = PAIRS[name]
     whole = _pairs(name, data / given, data / truth, number)
     kept = [n for n, path in enumerate(whole.pictures) if name not in KEPT or KEPT[name](n, path)]
@@ -92,6 +101,22 @@ def _pairs(name: str, inputs: Path, truths: Path, number: int | None) -> DataSet
     if missing := [p.stem for p in pictures if p.stem not in given]:
         raise UsageError(f"{inputs}: nothing there for {missing[0]}")
     return DataSet(name, pictures, tuple(given[p.stem] for p in pictures))
+
+
+def _scenes(name: str, folder: Path, number: int | None) -> DataSet:
+    truths = tuple(sorted(folder.glob("*/flow.*")))
+    if not truths or len(truths) != (number or len(truths)):
+        raise UsageError(f"{folder}: {len(truths)}{f' of {number}' if number else ''} motions there")
+    return DataSet(name, truths, tuple(two_of(t.parent)[0] for t in truths))
+
+
+def two_of(scene: Path) -> tuple[Path, Path]:
+    """The two pictures of a scene. Raises UsageError when there are not two."""
+    others = {"flow", "occ"}
+    found = sorted(p for p in scene.iterdir() if p.suffix.lower() in SUFFIXES and p.stem not in others)
+    if len(found) != 2:
+        raise UsageError(f"{scene}: {len(found)} pictures beside the motion, not two")
+    return found[0], found[1]
 
 
 def _pictures(folder: Path, number: int | None) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""How segment, depth and normals are measured: pictures in, maps out, on sets with maps for truths."""
+"""How segment, depth, normals and flow are measured: pictures in, maps out, maps for truths."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from PIL import Image
 
 from pixcli.errors import InputError, UsageError
 from pixcli.evaluate import everyday_sets, maps
-from pixcli.evaluate.datasets import DataSet
+from pixcli.evaluate.datasets import DataSet, two_of
 from pixcli.evaluate.protocols import Files, Protocol, Row
 from pixcli.models import Card
 from pixcli.tasks import everyday
 
 CLASSES = 256
+LEAST = 1e-3  # pixels: what a motion without any error counts as
 CROPS, ALIGNS = ("none", "eigen"), ("none", "median", "lsq")
 
 
@@ -33,7 +34,13 @@ class Maps(Protocol):
     def pair(self) -> None:
         self.paired = True
 
+    def files(self, folder: Path, truth: Path) -> Files:
+        """Where those of one picture lie in the folder of a run."""
+        given, out, right = (folder / name / f"{truth.stem}.png" for name in ("input", "output", "truth"))
+        return Files(given, out, right)
+
     def lay(self, files: Files, picture: Path, given: Path | None) -> bool:
+        """Write what is given and the truth; False where a picture cannot be measured on."""
         if given is None:
             raise UsageError("this task is measured on pairs", "a folder with the folders input and truth")
         with Image.open(given) as image:
@@ -169,6 +176,41 @@ class Normals(Maps):
 
     def means(self, rows: Sequence[Row]) -> dict[str, float]:
         return maps.normals(np.concatenate(self.degrees))
+
+
+class Flow(Maps):
+    """Pixels of motion where the truth is known, those that are hidden in the second picture included.
+
+    The mean over scenes, and the geometric mean of the end-point error, in which none outweighs the rest.
+    """
+
+    figure = "epe_geometric"
+    text = "end-point error in pixels, Fl-all, all known pixels"
+
+    def files(self, folder: Path, truth: Path) -> Files:
+        scene = truth.parent.name
+        out = folder / "output" / scene / "1_2.flo"
+        return Files(folder / "input" / scene / "1.png", out, folder / "truth" / f"{scene}{truth.suffix}")
+
+    def lay(self, files: Files, picture: Path, given: Path | None) -> bool:
+        if given is None or picture.stem != "flow":
+            raise UsageError(
+                "flow is measured on scenes", "a folder of folders with two pictures and flow.png"
+            )
+        files.given.parent.mkdir()
+        for n, path in enumerate(two_of(picture.parent), 1):
+            with Image.open(path) as image:
+                image.convert("RGB").save(files.given.with_stem(str(n)), compress_level=1)
+        files.truth.write_bytes(picture.read_bytes())
+        return True
+
+    def row(self, files: Files) -> dict[str, float]:
+        (out, _), (truth, known) = (maps.read_flow(path) for path in (files.out, files.truth))
+        return maps.flow(out.astype(np.float64), truth.astype(np.float64), known)
+
+    def means(self, rows: Sequence[Row]) -> dict[str, float]:
+        errors = [max(row["epe"], LEAST) for row in rows]
+        return super().means(rows) | {"epe_geometric": float(np.exp(np.mean(np.log(errors))))}
 
 
 def scales(picture: Path) -> dict[tuple[str, str], float]:

@@ -7,7 +7,7 @@ from pixcli.evaluate.deblur import Deblur
 from pixcli.evaluate.denoise import Denoise
 from pixcli.evaluate.derain import Derain
 from pixcli.evaluate.enhance_dark import EnhanceDark
-from pixcli.evaluate.geometry import Depth, Normals, Segment
+from pixcli.evaluate.geometry import Depth, Flow, Normals, Segment
 from pixcli.evaluate.inpaint import Inpaint
 from pixcli.evaluate.panoptic import Panoptic
 from pixcli.evaluate.protocols import Colorize, Protocol, SuperRes
@@ -24,6 +24,7 @@ PROTOCOLS: dict[str, type[Protocol]] = {
     "panoptic": Panoptic,
     "depth": Depth,
     "normals": Normals,
+    "flow": Flow,
 }
 
 

@@ -18,7 +18,7 @@ from pixcli.evaluate import datasets
 from pixcli.evaluate.geometry import Maps
 from pixcli.evaluate.listed import protocol_of
 from pixcli.evaluate.protocols import Files, Protocol, Row
-from pixcli.media import kind_of
+from pixcli.media import kind_of, size_of
 from pixcli.models import find, load
 from pixcli.plan import make
 from pixcli.tasks import TASKS, Task
@@ -110,12 +110,13 @@ def _degraded(rules: Protocol, pictures: datasets.DataSet, folder: Path) -> list
         (folder / name).mkdir(parents=True, exist_ok=True)
     files = []
     for number, path in enumerate(pictures.pictures):
-        given, out, truth = (folder / name / f"{path.stem}.png" for name in ("input", "output", "truth"))
         if isinstance(rules, Maps):
             beside = pictures.given[number] if pictures.given else None
-            if rules.lay(Files(given, out, truth), path, beside):
-                files.append(Files(given, out, truth))
+            laid = rules.files(folder, path)
+            if rules.lay(laid, path, beside):
+                files.append(laid)
             continue
+        given, out, truth = (folder / name / f"{path.stem}.png" for name in ("input", "output", "truth"))
         pixels = rules.truth(datasets.read(path))
         Image.fromarray(pixels).save(truth, compress_level=1)
         if rules.paired:
@@ -149,7 +150,15 @@ def _through_engine(work: Task, folder: Path, settings: Settings, device: str) -
         if event.item is not None and event.item.status != "done":
             failed.append(event.item)
 
-    plan = make([folder / "input"], folder / "output", task=work.name, kind_of=kind_of)
+    plan = make(
+        [folder / "input"],
+        folder / "output",
+        task=work.name,
+        kind_of=kind_of,
+        suffix_of=lambda path, kind: work.suffix() or path.suffix,
+        apart=work.apart(),
+        size_of=size_of,
+    )
     summary = run(work, plan, settings, [listen], device=device)
     if summary.exit_code > 128:
         raise KeyboardInterrupt

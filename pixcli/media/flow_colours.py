@@ -1,4 +1,4 @@
-"""Middlebury's colour wheel of motion: hue is direction, saturation is speed.
+"""Motion for people: Middlebury's colour wheel (hue is direction, saturation is speed), and arrows.
 
 Baker et al., IJCV 2011, and their released code: 55 hues, of unequal steps so that all look as different.
 """
@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from pixcli.media.colour import as_type
 
 STEPS = (15, 6, 4, 11, 13, 6)  # red → yellow → green → cyan → blue → magenta → red
 
@@ -38,3 +41,36 @@ def flow_colours(
     hue = (1 - part) * hues[low] + part * hues[(low + 1) % len(hues)]
     colour = np.where(radius <= 1, 1 - radius * (1 - hue), 0.75 * hue)
     return np.where(known[..., None], np.floor(255 * colour), 0).astype(np.uint8)
+
+
+def flow_arrows(
+    flow: NDArray[np.float32], rgb: NDArray[np.generic], count: int, largest: float | None = None
+) -> NDArray[np.uint8]:
+    """(H, W, 3): the picture (H, W, 3), paled, with arrows in the wheel's hues where a flow (H, W, 2) begins.
+
+    count: of arrows along the longer side. largest: the speed in pixels whose arrow is as long as arrows lie
+    apart (longer ones overlap), else the largest in this flow.
+    """
+    paled = as_type(np.ascontiguousarray(rgb), np.uint8) // 2 + np.uint8(64)
+    image = Image.fromarray(paled)
+    draw = ImageDraw.Draw(image)
+    height, width = flow.shape[:2]
+    step = max(8, max(height, width) // count)
+    places = [np.arange(min(step, n) // 2, n, step) for n in (height, width)]
+    some = flow[np.ix_(*places)].astype(np.float64)
+    fastest = largest or float(np.hypot(some[..., 0], some[..., 1]).max(initial=0.0))
+    hues = flow_colours(some.astype(np.float32), None, 1e-6)  # the full hue, however slow
+    thick = max(1, step // 12)
+    for i, y in enumerate(places[0]):
+        for j, x in enumerate(places[1]):
+            u, v = some[i, j] * step / max(fastest, 1e-9)
+            length = float(np.hypot(u, v))
+            if length < 1:
+                continue
+            colour = tuple(int(c) for c in hues[i, j])
+            draw.line((x, y, x + u, y + v), fill=colour, width=thick)
+            head = min(length / 2, step / 3) / length
+            back, side = np.array((u, v)) * head, np.array((-v, u)) * head * 0.6
+            tip = np.array((x + u, y + v))
+            draw.polygon([tuple(tip), tuple(tip - back + side), tuple(tip - back - side)], fill=colour)
+    return np.asarray(image)

@@ -1,4 +1,4 @@
-"""Map: exact values of a picture's pixels (labels, depth, normals), and the files that hold them."""
+"""Map: exact values of a picture's pixels (labels, depth, normals, motion), and the files that hold them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from pixcli.atomic import atomic
 from pixcli.media import exr, png, pnm
+from pixcli.media.flow_files import encode_flow
 from pixcli.media.picture import Array
 
-FORMATS = ("png", "npy", "npz", "pfm", "exr", "ply")
+FORMATS = ("png", "npy", "npz", "pfm", "exr", "ply", "flo")
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,9 @@ class Map:
     """Values and the file that they become.
 
     values: (H, W) or (H, W, 3): uint8 or uint16 for png, float32 for pfm and exr (one channel is Y), any type
-    for npy; (N, 3) points in float32 for ply; any shape for npz, where it is called `name`. palette: (n, 3)
-    uint8, the colours of 8-bit values (H, W), which makes an indexed PNG. colours: (N, 3) uint8 of points.
+    for npy; (N, 3) points in float32 for ply; any shape for npz, where it is called `name`. What is called
+    "flow", (H, W, 2) float32, is written as `flow_files` says. palette: (n, 3) uint8, the colours of 8-bit
+    values (H, W), which makes an indexed PNG. colours: (N, 3) uint8 of points.
     text: what is said of them, in a PNG's text, an EXR's attributes and a PLY's comments.
     """
 
@@ -57,7 +59,9 @@ def encode_map(made: Map) -> bytes:
 
 def _write(made: Map, file: IO[bytes], compress: int) -> None:
     values = made.values
-    if made.format == "png":
+    if made.name == "flow":
+        file.write(encode_flow(values, None, made.format))
+    elif made.format == "png":
         chunks = png.metadata_chunks(icc=None, exif=None, xmp=None, dpi=None, text=made.text, kept=())
         for piece in png.encode(values, compress, chunks, made.palette):
             file.write(piece)

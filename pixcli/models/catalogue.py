@@ -11,6 +11,16 @@ from pixcli.models.check import read_header, require
 from pixcli.models.pickles import SUFFIXES
 from pixcli.models.save import describe
 
+DIS = Card(
+    "dis",
+    "flow",
+    "dis",
+    Path("dis"),
+    title="Dense inverse search, OpenCV's medium preset: no network, to compare with",
+    licence="Apache-2.0 (OpenCV)",
+    sha256="opencv-dis-medium",  # there is no file; what results depend on
+)
+
 
 def folder() -> Path:
     """Where our own weights lie: in the installed package, or at the top of a checkout."""
@@ -34,7 +44,9 @@ def find(spec: str, task: str | None = None) -> Card:
     `task`.
     """
     path = Path(spec)
-    if path.suffix in (".safetensors", *SUFFIXES) or len(path.parts) > 1:
+    if spec == DIS.name:
+        card = DIS
+    elif path.suffix in (".safetensors", *SUFFIXES) or len(path.parts) > 1:
         card = _card_of(path)
     else:
         cards = catalogue()

@@ -28,6 +28,10 @@ def load(card: Card) -> Model:
     from pixcli.models.blank import blank
     from pixcli.models.fold import fold
 
+    if card.network == "dis":
+        from pixcli.models.dis import Dis
+
+        return Model(card, Dis())
     if card.path.suffix in SUFFIXES:
         from pixcli.models.convert import read_published
 

@@ -21,7 +21,7 @@ from pixcli.plan.ledger import Ledger
 from pixcli.plan.ledger_file import FILE, Row, name_of, place_of, rows
 from pixcli.plan.naming import SuffixOf, name_outputs
 from pixcli.plan.pace import seconds_per_pixel
-from pixcli.plan.sequence import as_sequence
+from pixcli.plan.sequence import SizeOf, as_pairs, as_sequence
 from pixcli.plan.setting import Setting
 from pixcli.plan.standing import standing
 
@@ -118,7 +118,7 @@ class Plan:
     def summary(self, cost: Cost | None = None) -> str:
         """One line of counts."""
         c = self.counts
-        films = sum(j.kind != "picture" for j in self.todo)
+        films = sum(j.kind in ("film", "sequence") for j in self.todo)
         what = f" ({films} of them films)" if films else ""
         parts = [f"{c['do']} to do{what}, {_size(self.bytes)}"]
         parts += [str(cost)] * bool(cost and cost.pixels)
@@ -178,6 +178,8 @@ def make(
     suffix_of: SuffixOf | None = None,
     also: frozenset[str] = frozenset(),
     as_frames: bool = False,
+    apart: int = 0,
+    size_of: SizeOf | None = None,
     in_place: bool = False,
     recursive: bool = True,
     listed_from: str | Path | None = None,
@@ -195,7 +197,8 @@ def make(
     is neither looks like. options: those that the result depends on; weights: their sha256, and model what
     people call them. suffix_of(input, kind): the output's suffix where no `format` is forced; the input's own
     without it. also: suffixes that pictures may get beside the known ones. as_frames: a film becomes a folder
-    of numbered pictures, and its output is the first of them.
+    of numbered pictures, and its output is the first of them. apart: each picture goes with the one so many
+    places after it, and size_of(path) tells which can; 0: each goes alone.
     on_exist "skip": up to date → skip, stale or missing or failed before → do, not ours or changed by others
     → refuse; "overwrite": do all; "error": refuse whatever exists. force: also redo what is up to date.
     retry_failed: only what failed before. checksum: a file is the same when its content is, where the ledger
@@ -219,6 +222,8 @@ def make(
         stdin=stdin,
     )
     found = as_sequence(search.found, out)
+    if apart and size_of:
+        found = as_pairs(found, search.problems, apart, size_of)
     home, outputs = name_outputs(
         found,
         out,

@@ -29,6 +29,8 @@ def check_collisions(
     for i, f in enumerate(found):
         if f.path != STREAM:
             inputs[f.identity].append(i)
+        if f.kind == "pair" and (second := places.of(f.members[1])[1]):
+            inputs[second].append(i)
     own: list[int] = []
     destroyed: list[tuple[int, int]] = []
     among: list[int] = []

@@ -76,7 +76,7 @@ def _known(
         if "changed" in looks:
             what = f"{shown(output)} was changed since pixcli made it"
             return "refuse", f"{what}; --on-exist overwrite replaces it"
-        if not same_input and "same" in looks and row.input != os.path.abspath(found.path):  # noqa: PTH100
+        if not same_input and "same" in looks and row.input != found.source:
             what = f"{shown(output)} was made from {shown(row.input)}"
             return "refuse", f"{what}; give another -o OUT, or --on-exist overwrite replaces it"
     if rules.force:

@@ -52,7 +52,7 @@ class Found:
 
     relative: its place below OUT, "/" between parts. root: the folder that it was found in, if any. size:
     bytes. identity: (device, inode), the same for hard links and for whatever a symlink points to. members:
-    the pictures of a sequence.
+    the pictures of a sequence or a pair.
     """
 
     path: Path
@@ -64,10 +64,21 @@ class Found:
     identity: tuple[int, int] = (0, 0)
     members: tuple[Path, ...] = ()
 
+    @property
+    def source(self) -> str:
+        return source_of(self.path, self.kind, self.members)
+
+
+def source_of(path: Path, kind: str, members: tuple[Path, ...]) -> str:
+    """What the ledger calls an input: its absolute path; a pair is no file, so both are said."""
+    both = members if kind == "pair" else (path,)
+    return " + ".join(os.path.abspath(p) for p in both)  # noqa: PTH100
+
 
 @dataclass(frozen=True)
 class Job:
-    """One input and what is to become of it. kind: "picture", "film" or "sequence" (members make one film).
+    """One input and what is to become of it. kind: "picture", "film", "sequence" (members make one film) or
+    "pair" (two members, the first of which is the input).
 
     size (bytes), mtime_ns: of the input, as the plan found it. mine: whatever lies at the output was made (or
     begun) by this very job before, so it may be replaced. revision: of the ledger's row when the plan was
@@ -86,6 +97,10 @@ class Job:
     revision: int = 0
     members: tuple[Path, ...] = ()
     named: bool = False
+
+    @property
+    def source(self) -> str:
+        return source_of(self.input, self.kind, self.members)
 
     def as_dict(self) -> dict[str, Any]:
         return {

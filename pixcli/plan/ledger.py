@@ -126,7 +126,7 @@ class Ledger:
     def claim(self, job: Job) -> bool:
         """Take a job; False when another run has it, or has done it since the plan was made."""
         place = self._place(job.output)
-        digest = digest_of(job.input) if self.checksum and job.input != STREAM else ""
+        digest = digest_of(job.source) if self.checksum and job.input != STREAM else ""
         with self._change(durable=True):
             row = self._row(place)
             if row and row.alive:
@@ -136,7 +136,7 @@ class Ledger:
                 return False
             host, pid, born = alive.me()
             values = (
-                *(self.key, column(os.path.abspath(job.input)), job.size, job.mtime_ns),  # noqa: PTH100
+                *(self.key, column(job.source), job.size, job.mtime_ns),
                 *(self.run, host, pid, born, time.time(), digest),
             )
             self._db.execute(

@@ -130,8 +130,9 @@ def _single(output: Path, found: Found, name: str | None, wanted: str | None) ->
         raise UsageError(
             f"--format {wanted} and -o {shown(output)} contradict each other", "leave one of them away"
         )
-    if (found.kind != "picture") != (suffix in FILMS):
-        other = "a picture" if found.kind == "picture" else "a film"
+    still = found.kind in ("picture", "pair")
+    if still == (suffix in FILMS):
+        other = "a picture" if still else "a film"
         raise UsageError(f"{shown(found.path)} is {other} and cannot be written as .{suffix}")
     return output.parent, [output]
 

@@ -1,15 +1,18 @@
-"""Pictures that are to become one film: `frames/ -o clip.mp4`."""
+"""Several pictures as one input: a film of frames (`frames/ -o clip.mp4`), and pairs of neighbours."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
-from pixcli.errors import UsageError
-from pixcli.plan.job import FILMS, Found, shown, split_suffix
+from pixcli.errors import InputError, UsageError
+from pixcli.plan.job import FILMS, STREAM, Found, Problem, shown, split_suffix
+
+SizeOf = Callable[[Path], tuple[int, int]]
 
 
 def as_sequence(found: Sequence[Found], out: str | Path | None) -> list[Found]:
@@ -28,8 +31,6 @@ def as_sequence(found: Sequence[Found], out: str | Path | None) -> list[Found]:
             "give pictures alone, or a folder to -o",
         )
     members = sorted(found, key=lambda f: natural(f.relative))
-    text = "\0".join(f"{f.relative}\0{f.size}\0{f.mtime_ns}" for f in members)
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     top = members[0].root or members[0].path.parent
     return [
         Found(
@@ -38,10 +39,57 @@ def as_sequence(found: Sequence[Found], out: str | Path | None) -> list[Found]:
             "sequence",
             members[0].root,
             size=sum(f.size for f in members),
-            mtime_ns=int.from_bytes(digest[:7]),
+            mtime_ns=_time_of(members),
             members=tuple(f.path for f in members),
         )
     ]
+
+
+def as_pairs(found: Sequence[Found], problems: Sequence[Problem], apart: int, size_of: SizeOf) -> list[Found]:
+    """Each picture with the one `apart` places after it, as a Found of kind "pair"; films as they are.
+
+    Pictures that were named go by the order that they were named in, those of a folder by natural order. A
+    run of neighbours ends where the size changes, and at a file that cannot be read. What is in no run of
+    more than `apart` stays a picture: it may be an animation, or is a fault of its own.
+    """
+    made = [f for f in found if f.kind != "picture"]
+    folders: dict[Path | None, list[Found]] = {}
+    for f in found:
+        if f.kind == "picture":
+            folders.setdefault(f.path.parent if f.root else None, []).append(f)
+    for folder, here in folders.items():
+        if folder is not None:
+            here += [Found(p.path, p.path.name, "broken") for p in problems if p.path.parent == folder]
+            here.sort(key=lambda f: natural(f.path.name))
+        for run in _runs(here, size_of):
+            made += run if len(run) <= apart else map(_pair, run, run[apart:])
+    return made
+
+
+def _runs(pictures: Sequence[Found], size_of: SizeOf) -> Iterator[list[Found]]:
+    def size(f: Found) -> tuple[int, int] | None:
+        try:
+            return size_of(f.path) if f.kind == "picture" and f.path != STREAM else None
+        except InputError:  # said when its turn comes
+            return None
+
+    for known, run in groupby(pictures, key=size):
+        here = [f for f in run if f.kind == "picture"]
+        yield from [here] if known else [[f] for f in here]
+
+
+def _pair(a: Found, b: Found) -> Found:
+    *folders, name = a.relative.split("/")
+    stem, suffix = split_suffix(name)
+    relative = "/".join((*folders, f"{stem}_{split_suffix(b.path.name)[0]}{suffix}"))
+    size, time = a.size + b.size, _time_of((a, b))
+    return Found(a.path, relative, "pair", a.root, size, time, a.identity, (a.path, b.path))
+
+
+def _time_of(members: Sequence[Found]) -> int:
+    """A number that changes with any member's name, size or time."""
+    text = "\0".join(f"{f.relative}\0{f.size}\0{f.mtime_ns}" for f in members)
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:7])
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:

@@ -163,6 +163,13 @@ class Task:
         """The size (width, height) that the result will have. Raises InputError when that is too much."""
         return width, height
 
+    def apart(self) -> int:
+        """Of tasks that compare two pictures: so many frames the second is after the first. Else 0.
+
+        `prepare` is then given both.
+        """
+        return 0
+
     def surveys(self, kind: Literal["film", "set"]) -> bool:
         """Whether some answers of a film, or of all pictures of a run, are wanted before the first result."""
         return False
