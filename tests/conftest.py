@@ -37,8 +37,8 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "panoptic": ("lite-panoptic", {"classes": 3, "channels": 8, "width": 8}),
     "depth": ("restore-unet", SMALL),
     "normals": ("restore-unet", SMALL),
+    "flow": ("lite-flow", {"pyramid": [8] * 3, "common": 8, "decoder": [16, 8], "context": [8, 8]}),
 }
-TINY["flow"] = ("lite-flow", {"pyramid": [8] * 3, "common": 8, "decoder": [16, 8], "context": [8, 8]})
 CLASSES = tuple({"name": name, "thing": name == "red"} for name in ("red", "green", "blue"))
 # Options without which a task does nothing, for the tests over all tasks.
 NEEDED: dict[str, dict[str, str]] = {"inpaint": {"mask": "alpha"}}

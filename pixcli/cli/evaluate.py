@@ -183,6 +183,7 @@ Examples:
   pixcli eval {task} {folder} --json
 """
 MADE = "of pictures, of which the inputs are made as the protocol says"
+SCENES = "of folders, in each two pictures and the motion between them (flow.png, flow.flo or flow.npz)"
 PAIRS = "that holds the folders input, of pictures, and truth, of maps with the same names"
 
 
@@ -194,6 +195,8 @@ class Tasks(Group):
     def make(self, name: str) -> Any:
         maps = issubclass(TASKS[name], MapTask)
         of, folder = (PAIRS, "set/") if maps else (MADE, "photos/")
+        if TASKS[name]().apart():
+            of, folder = SCENES, "scenes/"
         return alone(
             name,
             _command(TASKS[name]),

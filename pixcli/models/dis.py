@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,13 @@ class Dis(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         try:
-            import cv2
+            cv2: Any = import_module("cv2")
         except ImportError:
             raise WeightsError("dis needs one more package", 'pip install "pixcli[dis]"') from None
         self.search: Any = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def forward(self, x: Tensor) -> Tensor:
-        grey = (x.unflatten(1, (2, 3)) * torch.tensor(LUMA).view(3, 1, 1)).sum(2)
+        grey = (x.reshape(len(x), 2, 3, *x.shape[2:]) * torch.tensor(LUMA).view(3, 1, 1)).sum(2)
         frames = (grey * 255).round().clamp(0, 255).byte().numpy()
         flows = [self.search.calc(np.ascontiguousarray(a), np.ascontiguousarray(b), None) for a, b in frames]
         return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2)

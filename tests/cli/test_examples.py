@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from pixcli.cli.app import commands
+from pixcli.media.flow_files import encode_flow
 from pixcli.tasks import TASKS
 
 
@@ -51,7 +52,8 @@ def film(path: Path) -> None:
 @pytest.fixture
 def place(tmp_path: Path, tiny: dict[str, Path]) -> Path:
     """A folder with whatever the examples name."""
-    photo(tmp_path / "photo.jpg")
+    for name in ("photo", "first", "second"):
+        photo(tmp_path / f"{name}.jpg")
     film(tmp_path / "film.mp4")
     photo(tmp_path / "photos/a.png")
     for mask in ("a", "photo", "film"):
@@ -74,11 +76,17 @@ def test_an_example(here: Any, place: Path, tiny: Any, monkeypatch: Any, line: s
     typed = shlex.split(line)[1:]
     task = typed[0] if typed[0] in TASKS else typed[1] if typed[0] == "eval" else ""
     if typed[0] in TASKS and typed[1].endswith("/"):
-        photo(place / typed[1] / "a.png")
+        for name in "ab"[: 1 + TASKS[typed[0]]().apart()]:
+            photo(place / typed[1] / f"{name}.png")
     if typed[0] == "eval" and task in TRUTHS:
         photo(place / "set/input/a.png")
         (place / "set/truth").mkdir()
         Image.fromarray(TRUTHS[task]).save(place / "set/truth/a.png")
+    if typed[:2] == ["eval", "flow"]:
+        for name in "ab":
+            photo(place / f"scenes/one/{name}.png")
+        still = encode_flow(np.zeros((24, 24, 2), np.float32), None, "png")
+        (place / "scenes/one/flow.png").write_bytes(still)
     if task:
         typed += ["--model", str(tiny[task])]
     if typed[0] == "status":

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from pixcli.tasks import TASKS
-from tests.conftest import needed
+from tests.conftest import SINGLE, needed
 
-each_task = pytest.mark.parametrize("task", TASKS)
+each_task = pytest.mark.parametrize("task", SINGLE)
 
 
 def picture(path: Path, height: int = 20, width: int = 30, seed: int = 0) -> Path:

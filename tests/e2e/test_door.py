@@ -30,6 +30,14 @@ def test_every_task_takes_every_kind(tiny, tmp_path, task):
     array = RNG.integers(0, 256, (12, 16, 3), dtype=np.uint8)
     image = Image.fromarray(array)
     image.save(tmp_path / "a.png")
+    if net.task.apart():
+        after = Image.fromarray(np.roll(array, 2, axis=1))
+        flows = [net(kind, after) for kind in (array, np.asarray(image), array.astype(np.float32) / 255)]
+        assert all(flow.shape == (12, 16, 2) for flow in flows)
+        np.testing.assert_allclose(flows[0], flows[2], atol=1e-3)
+        with pytest.raises(InputError, match="motion takes two"):
+            net(array)
+        return
     from_array, from_image, from_path = net(array), net(image), net(tmp_path / "a.png")
     assert isinstance(from_array, np.ndarray)
     assert isinstance(from_image, Image.Image)
