@@ -166,6 +166,8 @@ def _suffix_of(task: Task, path: Path, kind: str) -> str:
     """Of the output: the task's; or the input's own; or, of one that is only read, one that is written."""
     from pixcli.plan.job import split_suffix
 
+    if kind == "frame":
+        return task.suffix() or ".png"
     own = split_suffix(path.name)[1]
     if kind != "film":
         if task.suffix():

@@ -34,11 +34,12 @@ def name_outputs(
 ) -> tuple[Path | None, list[Path]]:
     """The folder that the ledger belongs to (None when writing to stdout), and the output of each input.
 
-    suffix_of(input, kind): the suffix ("." and letters) that an output gets when no format is forced;
-    without it, the input's. also: suffixes, without ".", that pictures may get beside the known ones.
-    as_frames: of a film, the first picture in a folder of its name. Raises UsageError for contradictions and
-    for all collisions: two inputs to one output (also when they differ by case or by Unicode form only), an
-    output that is an input, outputs among the files of an input folder.
+    suffix_of(input, kind): the suffix ("." and letters) that an output gets when no format is forced, and
+    each frame of a film as a picture (kind "frame"); without it, the input's. also: suffixes, without ".",
+    that pictures may get beside the known ones. as_frames: of a film, the first picture in a folder of its
+    name. Raises UsageError for contradictions and for all collisions: two inputs to one output (also when
+    they differ by case or by Unicode form only), an output that is an input, outputs among the files of an
+    input folder.
     """
     wanted = _wanted(format, also)
     if name is not None:
@@ -158,7 +159,10 @@ def _renamed(
     stem, suffix = split_suffix(name)
     first = []
     if as_frames and found.kind == "film":
-        first, target = [frame_name(1, None if wanted in FILMS else wanted)], ""
+        form = None if wanted in FILMS else wanted
+        if form is None and suffix_of:
+            form = suffix_of(found.path, "frame")[1:]
+        first, target = [frame_name(1, form)], ""
     elif wanted and (found.kind == "film") == (wanted in FILMS):
         target = f".{wanted}"
     elif suffix_of:
