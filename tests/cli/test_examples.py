@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from pathlib import Path
@@ -27,6 +28,7 @@ EXAMPLES = list(dict.fromkeys(line for _, command in commands() for line in exam
 # the maps that are measured against, of the tasks that give some
 TRUTHS = {
     "segment": np.zeros((24, 24), np.uint8),
+    "panoptic": np.full((24, 24, 3), (7, 0, 0), np.uint8),
     "depth": np.full((24, 24), 1500, np.uint16),
     "normals": np.full((24, 24, 3), 200, np.uint8),
 }
@@ -82,6 +84,10 @@ def test_an_example(here: Any, place: Path, tiny: Any, monkeypatch: Any, line: s
         photo(place / "set/input/a.png")
         (place / "set/truth").mkdir()
         Image.fromarray(TRUTHS[task]).save(place / "set/truth/a.png")
+        if task == "panoptic":
+            row = {"file_name": "a.png", "segments_info": [{"id": 7, "category_id": 1}]}
+            words = {"annotations": [row], "categories": [{"id": 1, "isthing": 1}]}
+            (place / "set/truth.json").write_text(json.dumps(words))
     if typed[:2] == ["eval", "flow"]:
         for name in "ab":
             photo(place / f"scenes/one/{name}.png")
