@@ -47,7 +47,7 @@ Model = Annotated[
     Option(
         "--model",
         metavar="NAME|PATH",
-        help="A model by name (see `pixcli models`) or by file.",
+        help="A model by name (see `pixcli models`), by file, or torchvision:NAME.",
         autocompletion=models_of,
         rich_help_panel=MACHINE,
     ),

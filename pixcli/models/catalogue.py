@@ -10,6 +10,7 @@ from pixcli.models.card import Card, read_card
 from pixcli.models.check import read_header, require
 from pixcli.models.pickles import SUFFIXES
 from pixcli.models.save import describe
+from pixcli.models.torchvision_hub import PREFIX, torchvision_card
 
 DIS = Card(
     "dis",
@@ -36,7 +37,7 @@ def catalogue() -> list[Card]:
 
 
 def find(spec: str, task: str | None = None) -> Card:
-    """The card for a name of the catalogue or a path (.safetensors, .pth, .pt, .ckpt).
+    """The card for a name of the catalogue, a path (.safetensors, .pth, .pt, .ckpt) or torchvision:NAME.
 
     Of a task's own models what follows the task's name is enough: "real" of superres is superres-real.
     Weights that serve several tasks are found by the name or path of any of their cards. A .safetensors
@@ -46,6 +47,8 @@ def find(spec: str, task: str | None = None) -> Card:
     path = Path(spec)
     if spec == DIS.name:
         card = DIS
+    elif spec.startswith(PREFIX):
+        card = torchvision_card(spec)
     elif path.suffix in (".safetensors", *SUFFIXES) or len(path.parts) > 1:
         card = _card_of(path)
     else:

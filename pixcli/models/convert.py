@@ -43,7 +43,7 @@ def read_published(path: Path, scale: int | None = None) -> tuple[Card, dict[str
         except WeightsError as fault:
             faults.append(fault)
         else:
-            classes = LABELS.get(str(card.arguments.get("data")), ())
+            classes = LABELS[layout.labels.format(**card.arguments)]
             card = replace(describe(card, net), title=layout.title, licence=layout.licence, classes=classes)
             return card, tensors
     raise faults[0]

@@ -6,11 +6,16 @@ from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
+def _is_norm(m: nn.Module) -> bool:
+    """Torch's batch norm, or torchvision's frozen one, by its name: torchvision is not imported for that."""
+    return isinstance(m, nn.BatchNorm2d) or type(m).__name__ == "FrozenBatchNorm2d"
+
+
 class _Tracer(fx.Tracer):
-    """Does not look into convolutions that subclass torch's."""
+    """Does not look into convolutions that subclass torch's, nor into frozen batch norm."""
 
     def is_leaf_module(self, m: nn.Module, qualified_name: str) -> bool:
-        return isinstance(m, nn.Conv2d) or super().is_leaf_module(m, qualified_name)
+        return isinstance(m, nn.Conv2d) or _is_norm(m) or super().is_leaf_module(m, qualified_name)
 
 
 def fold(net: nn.Module) -> nn.Module:
@@ -20,7 +25,7 @@ def fold(net: nn.Module) -> nn.Module:
     and nobody else may look at the convolution's answer. A network that cannot be traced is left as it is.
     """
     modules = dict(net.named_modules())
-    if not any(isinstance(m, nn.BatchNorm2d) for m in modules.values()):
+    if not any(map(_is_norm, modules.values())):
         return net
     try:
         graph = _Tracer().trace(net)
@@ -33,7 +38,7 @@ def fold(net: nn.Module) -> nn.Module:
             continue
         norm, conv = modules[str(node.target)], modules[str(before.target)]
         once = calls.count(node.target) == calls.count(before.target) == len(before.users) == 1
-        if not once or not isinstance(norm, nn.BatchNorm2d) or not isinstance(conv, nn.Conv2d):
+        if not once or not _is_norm(norm) or not isinstance(conv, nn.Conv2d):
             continue
         if norm.running_mean is None or norm.running_var is None:
             continue

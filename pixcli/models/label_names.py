@@ -40,6 +40,21 @@ CITYSCAPES = (  # by train id
     ("bicycle", "770b20"),
     ("void", "000000"),
 )
+VOC = (
+    "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike "
+    "person pottedplant sheep sofa train tvmonitor"
+)
+COCO = (  # things by id, from 1 on; "-" where there is none
+    "person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, -, "
+    "stop sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, -, "
+    "backpack, umbrella, -, -, handbag, tie, suitcase, frisbee, skis, snowboard, sports ball, kite, "
+    "baseball bat, baseball glove, skateboard, surfboard, tennis racket, bottle, -, wine glass, cup, fork, "
+    "knife, spoon, bowl, banana, apple, sandwich, orange, broccoli, carrot, hot dog, pizza, donut, cake, "
+    "chair, couch, potted plant, bed, -, dining table, -, -, toilet, -, tv, laptop, mouse, remote, keyboard, "
+    "cell phone, microwave, oven, toaster, sink, refrigerator, -, book, clock, vase, scissors, teddy bear, "
+    "hair drier, toothbrush"
+)
+UNUSED = [n for n, name in enumerate(COCO.split(", "), 1) if name == "-"]
 
 
 def rows(names: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], ...]:
@@ -47,4 +62,19 @@ def rows(names: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], ...]:
     return tuple({"name": name, "color": list(bytes.fromhex(colour))} for name, colour in names)
 
 
-LABELS = {"camvid": rows(CAMVID), "cityscapes": rows(CITYSCAPES)}
+def voc_colour(number: int) -> list[int]:
+    """Of PASCAL VOC: bits 3 k, 3 k + 1 and 3 k + 2 of the class are bit 7 - k of red, green and blue."""
+    return [sum((number >> 3 * k + c & 1) << 7 - k for k in range(3)) for c in range(3)]
+
+
+LABELS: dict[str, tuple[dict[str, Any], ...]] = {
+    "": (),
+    "camvid": rows(CAMVID),
+    "cityscapes": rows(CITYSCAPES),
+    "voc": tuple({"name": name, "color": voc_colour(n)} for n, name in enumerate(VOC.split())),
+    "coco": tuple(
+        {"name": name, "id": n, "thing": True}
+        for n, name in enumerate(COCO.split(", "), 1)
+        if n not in UNUSED
+    ),
+}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pixcli.models.label_names import UNUSED
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -14,7 +16,8 @@ class Layout:
     pattern of keys that are of no use. rename: (pattern, replacement) of keys that are not our own names; the
     first that fits the whole key holds. stem: a pattern that the file's name must contain, where one layout
     serves two networks. tensorflow: kernels are (height, width, in, out). depth_to_space: our name of a layer
-    before TensorFlow's depth_to_space, whose channels are in the order (row, column, colour).
+    before TensorFlow's depth_to_space, whose channels are in the order (row, column, colour). labels: a
+    key of LABELS, the argument's where it says {argument}.
     """
 
     title: str
@@ -28,6 +31,7 @@ class Layout:
     tensorflow: bool = False
     depth_to_space: str = ""
     licence: str = ""
+    labels: str = ""
 
 
 OPTIMISER = r".*/Adam(_1)?$|beta\d_power$"  # what Adam keeps of each tensor
@@ -197,6 +201,7 @@ LAYOUTS = (
         ),
         drop=r".*\.num_batches_tracked$",
         licence="MIT",
+        labels="{data}",
     ),
     Layout(
         "HED (Xie & Tu 2015), in Keras",
@@ -215,5 +220,40 @@ LAYOUTS = (
         ),
         tensorflow=True,
         licence="MIT",
+    ),
+    *(
+        Layout(
+            f"torchvision's {title}",
+            *("segment", "torchvision-segment", mark),
+            variants=tuple({"name": name} for name in names),
+            drop=r"aux_classifier\.|.*\.num_batches_tracked$",
+            licence="BSD-3-Clause",
+            labels="voc",
+        )
+        for title, mark, names in (
+            ("FCN (Long et al. 2015)", "classifier.0.weight", ("fcn_resnet50", "fcn_resnet101")),
+            (
+                "DeepLabV3 (Chen et al. 2017)",
+                "classifier.0.convs.0.0.weight",
+                ("deeplabv3_mobilenet_v3_large", "deeplabv3_resnet50", "deeplabv3_resnet101"),
+            ),
+            ("LR-ASPP (Howard et al. 2019)", "classifier.cbr.0.weight", ("lraspp_mobilenet_v3_large",)),
+        )
+    ),
+    Layout(
+        "torchvision's Mask R-CNN (He et al. 2017)",
+        *("panoptic", "torchvision-mask-rcnn", "roi_heads.mask_predictor.mask_fcn_logits.weight"),
+        variants=tuple({"name": f"maskrcnn_resnet50_fpn{v}", "unused": UNUSED} for v in ("", "_v2")),
+        drop=r".*\.num_batches_tracked$",
+        licence="BSD-3-Clause",
+        labels="coco",
+    ),
+    Layout(
+        "torchvision's RAFT (Teed & Deng 2020)",
+        *("flow", "torchvision-raft", "feature_encoder.convnormrelu.0.weight"),
+        variants=({"name": "raft_large"}, {"name": "raft_small"}),
+        drop=r".*\.num_batches_tracked$",
+        rename=((r"(.+)", r"net.\1"),),
+        licence="BSD-3-Clause",
     ),
 )

@@ -70,6 +70,9 @@ NETWORKS: dict[str, str] = {
     "sharpmask": "pixcli.nets.sharpmask:SharpMask",
     "crf-rnn": "pixcli.nets.crf:CRFRNN",
     "panoptic-fpn": "pixcli.nets.panoptic_fpn:PanopticFPN",
+    "torchvision-segment": "pixcli.nets.torchvision_nets:TorchvisionSegment",
+    "torchvision-mask-rcnn": "pixcli.nets.torchvision_nets:TorchvisionMaskRCNN",
+    "torchvision-raft": "pixcli.nets.torchvision_nets:TorchvisionRAFT",
 }
 
 

@@ -165,6 +165,9 @@ CASES = {
         multiple=32,
         rate=1e-2,
     ),
+    "torchvision-segment": Case({"classes": 8}, out=8, grows=EIGHTH, multiple=8, rate=1e-2),
+    "torchvision-mask-rcnn": Case({"classes": 9}, grows=QUARTER, multiple=32, picture=False, heavy=True),
+    "torchvision-raft": Case({"updates": 2}, channels=6, out=2, multiple=8, picture=False, rate=1e-2),
 }
 
 FULL = {"blocks": 32, "features": 256, "residual": 0.1}
@@ -265,4 +268,19 @@ PARAMETERS = [
     ("flownet-corr", {"bias": False}, 39_174_320),
     ("pwc-net", {}, 9_374_340),
     ("spynet", {}, 1_440_300),
+    *(
+        ("torchvision-segment", {"name": name}, count)
+        for name, count in (
+            ("fcn_resnet50", 35_322_218 - 2_365_205),  # without the auxiliary classifiers
+            ("fcn_resnet101", 54_314_346 - 2_365_205),
+            ("deeplabv3_resnet50", 42_004_074 - 2_365_205),
+            ("deeplabv3_resnet101", 60_996_202 - 2_365_205),
+            ("deeplabv3_mobilenet_v3_large", 11_029_328 - 3_851),
+            ("lraspp_mobilenet_v3_large", 3_221_538),
+        )
+    ),
+    ("torchvision-mask-rcnn", {}, 44_401_393),
+    ("torchvision-mask-rcnn", {"name": "maskrcnn_resnet50_fpn_v2"}, 46_359_409),
+    ("torchvision-raft", {}, 990_162),
+    ("torchvision-raft", {"name": "raft_large"}, 5_257_536),
 ]
