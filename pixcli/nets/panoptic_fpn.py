@@ -13,12 +13,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pixcli.nets.efficientnet_lite import CHANNELS, EfficientNetLite0
 from pixcli.nets.resnet import DEPTHS, ResNet
 from pixcli.nets.top_down import lite_input
+
+RATIOS = (0.5, 1.0, 2.0)  # of anchors: height to width
 
 
 class LiteBody(EfficientNetLite0):
@@ -67,6 +70,52 @@ class SemanticBranch(nn.Module):
         return self.predictor(y)
 
 
+class LastIsNone(nn.Module):
+    """A predictor whose last class is "none", as if it were the first; boxes and masks have none for it."""
+
+    def __init__(self, hidden: int, things: int) -> None:
+        super().__init__()
+        self.cls_score = nn.Linear(hidden, things)
+        self.bbox_pred = nn.Linear(hidden, 4 * (things - 1))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.cls_score(x).roll(1, 1), F.pad(self.bbox_pred(x), (4, 0))
+
+
+class MasksWithoutNone(nn.Module):
+    """The masks of each class but the first, and zeros for that."""
+
+    def __init__(self, channels: int, things: int) -> None:
+        super().__init__()
+        self.conv5_mask = nn.ConvTranspose2d(channels, channels, 2, 2)
+        self.mask_fcn_logits = nn.Conv2d(channels, things - 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(self.mask_fcn_logits(self.conv5_mask(x).relu()), (0, 0, 0, 0, 1, 0))
+
+
+class AlignedPool(nn.Module):
+    """RoIAlign with half a pixel taken off, and as many samples as a bin has pixels; levels by area."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, levels: dict[str, Tensor], boxes: list[Tensor], _sizes: Any) -> Tensor:
+        from torchvision.ops import roi_align
+
+        number = torch.cat([b.new_full((len(b), 1), n) for n, b in enumerate(boxes)])
+        regions = torch.cat((number, torch.cat(boxes)), 1)
+        area = (regions[:, 3] - regions[:, 1]) * (regions[:, 4] - regions[:, 2])
+        level = (4 + torch.log2(area.clamp(min=0).sqrt() / 224 + 1e-8)).floor().clamp(2, 5) - 2
+        pooled = regions.new_zeros(len(regions), levels["0"].shape[1], self.size, self.size)
+        for n in range(4):
+            x, here = levels[str(n)], level == n
+            at = 1 / (4 << n)
+            pooled[here] = roi_align(x, regions[here].to(x.dtype), self.size, at, 0, True).to(pooled.dtype)
+        return pooled
+
+
 class NoBranch(nn.Module):
     """Logits of no class."""
 
@@ -74,12 +123,20 @@ class NoBranch(nn.Module):
         return levels["0"][:, :0]
 
 
+def exact_anchors(side: int) -> Tensor:
+    """(3, 4) boxes of this area round the origin, by RATIOS of height to width."""
+    half = [(side / r**0.5 / 2, side * r**0.5 / 2) for r in RATIOS]
+    return torch.tensor([(-w, -h, w, h) for w, h in half], device="cpu")  # no buffer: always there
+
+
 class PanopticFPN(nn.Module):
     """body: "resnet50", "resnet101", or "lite0" for EfficientNet-Lite0.
 
     things: their classes and one, the first, for none. stuff: its classes and one, the first, for all things;
     0: no semantic branch, which leaves Mask R-CNN.
-    channels: of the pyramid; width: of the semantic branch; hidden: of the boxes' head.
+    channels: of the pyramid; width: of the semantic branch; hidden: of the boxes' head. published: the rules
+    of the weights that the authors have published with detectron2: Caffe's ResNet, anchors that are not
+    rounded, RoIAlign's second form, "none" as the last class.
     """
 
     reach, multiple, side = None, 32, 800
@@ -92,22 +149,28 @@ class PanopticFPN(nn.Module):
         channels: int = 256,
         width: int = 128,
         hidden: int = 1024,
+        published: bool = False,
     ) -> None:
         super().__init__()
         from torchvision.models.detection.anchor_utils import AnchorGenerator
         from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
         from torchvision.models.detection.mask_rcnn import MaskRCNN, MaskRCNNHeads, MaskRCNNPredictor
 
-        net: Any = LiteBody() if body == "lite0" else ResNet(DEPTHS[body], frozen=True)
-        anchors = AnchorGenerator(tuple((32 << i,) for i in range(5)), ((0.5, 1.0, 2.0),) * 5)
+        net: Any = LiteBody() if body == "lite0" else ResNet(DEPTHS[body], frozen=True, caffe=published)
+        anchors = AnchorGenerator(tuple((32 << i,) for i in range(5)), (RATIOS,) * 5)
         parts = MaskRCNN(
             Pyramid(net, net.widths, channels),
             rpn_anchor_generator=anchors,
             box_head=TwoMLPHead(channels * 7 * 7, hidden),
-            box_predictor=FastRCNNPredictor(hidden, things),
+            box_predictor=(LastIsNone if published else FastRCNNPredictor)(hidden, things),
             mask_head=MaskRCNNHeads(channels, (channels,) * 4, 1),
-            mask_predictor=MaskRCNNPredictor(channels, channels, things),
+            mask_predictor=MasksWithoutNone(channels, things)
+            if published
+            else MaskRCNNPredictor(channels, channels, things),
         )
+        if published:
+            anchors.cell_anchors = [exact_anchors(32 << i) for i in range(5)]
+            parts.roi_heads.box_roi_pool, parts.roi_heads.mask_roi_pool = AlignedPool(7), AlignedPool(14)
         self.backbone, self.rpn, self.roi_heads = parts.backbone, parts.rpn, parts.roi_heads
         self.semantic = SemanticBranch(channels, stuff, width) if stuff else NoBranch()
 
@@ -155,4 +218,4 @@ class PanopticFPN(nn.Module):
         return {**first, **second, "loss_semantic": weight * semantic}
 
 
-__all__ = ["PanopticFPN", "SemanticBranch"]
+__all__ = ["AlignedPool", "LastIsNone", "PanopticFPN", "SemanticBranch", "exact_anchors"]

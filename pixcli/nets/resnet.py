@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 DEPTHS = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+CAFFE_MEAN = (103.53, 116.28, 123.675)  # blue, green, red
 
 
 def imagenet_input(x: Tensor) -> Tensor:
@@ -20,16 +21,28 @@ def imagenet_input(x: Tensor) -> Tensor:
     return (x - mean) / deviation
 
 
+def caffe_input(x: Tensor) -> Tensor:
+    """What the networks are fed that descend from Caffe: blue first, 0..255 less ImageNet's mean."""
+    return 255 * x.flip(1) - x.new_tensor(CAFFE_MEAN).view(3, 1, 1)
+
+
 class ResNet(nn.Module):
     """depths: blocks of each level. stride: 32, or 16 or 8 with the last level or two dilated instead.
 
-    frozen: batch norm that never changes, as Mask R-CNN is trained.
+    frozen: batch norm that never changes, as Mask R-CNN is trained. caffe: the first ResNet's rules, its
+    input and the step in the first convolution of a block.
     """
 
     def __init__(
-        self, depths: Sequence[int], width: int = 64, stride: int = 32, frozen: bool = False
+        self,
+        depths: Sequence[int],
+        width: int = 64,
+        stride: int = 32,
+        frozen: bool = False,
+        caffe: bool = False,
     ) -> None:
         super().__init__()
+        self.input = caffe_input if caffe else imagenet_input
         from torchvision.models.resnet import Bottleneck
         from torchvision.ops import FrozenBatchNorm2d
 
@@ -46,6 +59,8 @@ class ResNet(nn.Module):
             layers = [Bottleneck(c, planes, step, down, dilation=before, norm_layer=norm)]
             c = 4 * planes
             layers += [Bottleneck(c, planes, dilation=dilation, norm_layer=norm) for _ in range(blocks - 1)]
+            if caffe:
+                layers[0].conv1.stride, layers[0].conv2.stride = (step, step), (1, 1)
             self.add_module(f"layer{level + 1}", nn.Sequential(*layers))
         for m in self.modules():
             if isinstance(m, nn.Conv2d):
@@ -53,7 +68,7 @@ class ResNet(nn.Module):
 
     def stem(self, x: Tensor) -> Tensor:
         """At 1/2."""
-        return F.relu(self.bn1(self.conv1(imagenet_input(x))))
+        return F.relu(self.bn1(self.conv1(self.input(x))))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x = F.max_pool2d(self.stem(x), 3, 2, 1)

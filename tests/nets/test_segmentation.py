@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torchvision.ops import roi_align
 
 from pixcli.nets import build
 from pixcli.nets.crf import Kernels, colours_and_places, mean_field
@@ -12,7 +13,7 @@ from pixcli.nets.deeplab_v1 import DeepLabV1
 from pixcli.nets.dilation import Context, Dilation, identity_, mirrored
 from pixcli.nets.fcn import FCN
 from pixcli.nets.hypercolumns import Hypercolumns, hats
-from pixcli.nets.panoptic_fpn import PanopticFPN
+from pixcli.nets.panoptic_fpn import AlignedPool, LastIsNone, PanopticFPN, exact_anchors
 from pixcli.nets.segnet import SegNet
 from pixcli.nets.sharpmask import SharpMask
 from pixcli.nets.unet import UNet
@@ -209,9 +210,10 @@ def test_sharpmask_scores_its_window() -> None:
         assert net.objectness(torch.empty(2, 3, 192, 192)).shape == (2,)
 
 
-def test_panoptic_fpn_learns_and_finds_instances() -> None:
+@pytest.mark.parametrize("published", [False, True])
+def test_panoptic_fpn_learns_and_finds_instances(published: bool) -> None:
     torch.manual_seed(0)
-    net = PanopticFPN("lite0", things=3, stuff=4, channels=8, width=8, hidden=16)
+    net = PanopticFPN("lite0", things=3, stuff=4, channels=8, width=8, hidden=16, published=published)
     x = torch.rand(2, 3, 64, 64)
     mask = torch.zeros(1, 64, 64, dtype=torch.uint8)
     mask[:, 10:50, 10:40] = 1
@@ -234,3 +236,33 @@ def test_panoptic_fpn_learns_and_finds_instances() -> None:
         assert n > 0
         assert picture["masks"].shape == (n, 64, 64)
         assert picture["scores"].diff().le(0).all()
+
+
+def test_panoptic_fpn_by_its_authors_rules() -> None:
+    with torch.device("meta"):
+        net = PanopticFPN(things=81, published=True)
+        assert net.backbone.body.layer2[0].conv1.stride == (2, 2)
+        assert net(torch.empty(1, 3, 64, 96)).shape == (1, 54, 16, 24)
+        whole = sum(p.numel() for n, p in net.named_parameters() if not n.startswith("semantic"))
+    assert (
+        whole == 44_401_393 - 10 * (1024 * 5 + 5 + 256 + 1) - 1024 * 4 - 4 - 257
+    )  # ten classes less, none's none
+    assert exact_anchors(32)[0].tolist() == pytest.approx([-22.627, -11.314, 22.627, 11.314], abs=1e-3)
+    levels = {str(n): torch.rand(1, 3, 64 >> n, 64 >> n) for n in range(4)}
+    boxes = torch.tensor([[8.0, 8.0, 40.0, 24.0], [0.0, 0.0, 255.0, 250.0]])
+    pooled = AlignedPool(7)(levels, [boxes], [(256, 256)])
+    for n, (level, at) in enumerate((("0", 1 / 4), ("2", 1 / 16))):
+        one = torch.cat((torch.zeros(1, 1), boxes[n : n + 1]), 1)
+        wanted = roi_align(levels[level], one, 7, at, sampling_ratio=0, aligned=True)
+        assert torch.equal(pooled[n : n + 1], wanted)
+    scores, moves = LastIsNone(4, 3)(torch.rand(2, 4))
+    assert (scores.shape, moves.shape) == ((2, 3), (2, 12))
+    assert not moves[:, :4].any()
+
+
+def test_mask_rcnn_is_panoptic_fpn_without_its_branch() -> None:
+    net = PanopticFPN("lite0", things=3, stuff=0, channels=8, width=8, hidden=16).eval()
+    with torch.inference_mode():
+        logits, found = net.find(torch.rand(1, 3, 64, 64))
+    assert logits.shape == (1, 0, 16, 16)
+    assert found[0]["masks"].shape[1:] == (1, 28, 28)
