@@ -54,6 +54,61 @@ COCO = (  # things by id, from 1 on; "-" where there is none
     "cell phone, microwave, oven, toaster, sink, refrigerator, -, book, clock, vase, scissors, teddy bear, "
     "hair drier, toothbrush"
 )
+STUFF = {  # of COCO, by id
+    92: "banner",
+    93: "blanket",
+    95: "bridge",
+    100: "cardboard",
+    107: "counter",
+    109: "curtain",
+    112: "door-stuff",
+    118: "floor-wood",
+    119: "flower",
+    122: "fruit",
+    125: "gravel",
+    128: "house",
+    130: "light",
+    133: "mirror-stuff",
+    138: "net",
+    141: "pillow",
+    144: "platform",
+    145: "playingfield",
+    147: "railroad",
+    148: "river",
+    149: "road",
+    151: "roof",
+    154: "sand",
+    155: "sea",
+    156: "shelf",
+    159: "snow",
+    161: "stairs",
+    166: "tent",
+    168: "towel",
+    171: "wall-brick",
+    175: "wall-stone",
+    176: "wall-tile",
+    177: "wall-wood",
+    178: "water-other",
+    180: "window-blind",
+    181: "window-other",
+    184: "tree-merged",
+    185: "fence-merged",
+    186: "ceiling-merged",
+    187: "sky-other-merged",
+    188: "cabinet-merged",
+    189: "table-merged",
+    190: "floor-other-merged",
+    191: "pavement-merged",
+    192: "mountain-merged",
+    193: "grass-merged",
+    194: "dirt-merged",
+    195: "paper-merged",
+    196: "food-other-merged",
+    197: "building-other-merged",
+    198: "rock-merged",
+    199: "wall-other-merged",
+    200: "rug-merged",
+}
 UNUSED = [n for n, name in enumerate(COCO.split(", "), 1) if name == "-"]
 
 
@@ -67,14 +122,14 @@ def voc_colour(number: int) -> list[int]:
     return [sum((number >> 3 * k + c & 1) << 7 - k for k in range(3)) for c in range(3)]
 
 
+THINGS: tuple[dict[str, Any], ...] = tuple(
+    {"name": name, "id": n, "thing": True} for n, name in enumerate(COCO.split(", "), 1) if n not in UNUSED
+)
 LABELS: dict[str, tuple[dict[str, Any], ...]] = {
     "": (),
     "camvid": rows(CAMVID),
     "cityscapes": rows(CITYSCAPES),
     "voc": tuple({"name": name, "color": voc_colour(n)} for n, name in enumerate(VOC.split())),
-    "coco": tuple(
-        {"name": name, "id": n, "thing": True}
-        for n, name in enumerate(COCO.split(", "), 1)
-        if n not in UNUSED
-    ),
+    "coco": THINGS,
+    "coco-panoptic": THINGS + tuple({"name": name, "id": n} for n, name in STUFF.items()),
 }

@@ -38,6 +38,42 @@ OPTIMISER = r".*/Adam(_1)?$|beta\d_power$"  # what Adam keeps of each tensor
 # layers of MobileNet-v2's blocks: the number in DeblurGAN-v2's, the name in torchvision's
 FIRST_BLOCK = {"0": "0.0", "1": "0.1", "3": "1", "4": "2"}
 BLOCK = {"0": "0.0", "1": "0.1", "3": "1.0", "4": "1.1", "6": "2", "7": "3"}
+# Panoptic FPN's names in detectron2
+DETECTRON2 = (
+    *(
+        (rf"backbone\.bottom_up\.{theirs}", rf"backbone.body.{ours}")
+        for n in range(1, 5)
+        for theirs, ours in (
+            (r"stem\.conv1\.weight", "conv1.weight"),
+            (r"stem\.conv1\.norm\.(\w+)", r"bn1.\1"),
+            (rf"res{n + 1}\.(\d+)\.conv(\d)\.weight", rf"layer{n}.\1.conv\2.weight"),
+            (rf"res{n + 1}\.(\d+)\.conv(\d)\.norm\.(\w+)", rf"layer{n}.\1.bn\2.\3"),
+            (rf"res{n + 1}\.(\d+)\.shortcut\.weight", rf"layer{n}.\1.downsample.0.weight"),
+            (rf"res{n + 1}\.(\d+)\.shortcut\.norm\.(\w+)", rf"layer{n}.\1.downsample.1.\2"),
+        )
+    ),
+    *(
+        (rf"{theirs}\.(weight|bias)", rf"{ours}.\1")
+        for theirs, ours in (
+            *((rf"backbone\.fpn_lateral{n}", f"backbone.fpn.inner_blocks.{n - 2}.0") for n in range(2, 6)),
+            *((rf"backbone\.fpn_output{n}", f"backbone.fpn.layer_blocks.{n - 2}.0") for n in range(2, 6)),
+            (r"proposal_generator\.rpn_head\.conv", "rpn.head.conv.0.0"),
+            (r"proposal_generator\.rpn_head\.objectness_logits", "rpn.head.cls_logits"),
+            (r"proposal_generator\.rpn_head\.anchor_deltas", "rpn.head.bbox_pred"),
+            *((rf"roi_heads\.box_head\.fc{n}", f"roi_heads.box_head.fc{n + 5}") for n in (1, 2)),
+            *((rf"roi_heads\.mask_head\.mask_fcn{n}", f"roi_heads.mask_head.{n - 1}.0") for n in range(1, 5)),
+            (r"roi_heads\.mask_head\.deconv", "roi_heads.mask_predictor.conv5_mask"),
+            (r"roi_heads\.mask_head\.predictor", "roi_heads.mask_predictor.mask_fcn_logits"),
+            *(
+                (rf"sem_seg_head\.p{n}\.{2 * i}{norm}", f"semantic.levels.{n - 2}.{4 * i + bool(norm)}")
+                for n in range(2, 6)
+                for i in range(3)
+                for norm in ("", r"\.norm")
+            ),
+            (r"sem_seg_head\.predictor", "semantic.predictor"),
+        )
+    ),
+)
 
 LAYOUTS = (
     Layout(
@@ -247,6 +283,17 @@ LAYOUTS = (
         drop=r".*\.num_batches_tracked$",
         licence="BSD-3-Clause",
         labels="coco",
+    ),
+    Layout(
+        "Panoptic FPN (Kirillov et al. 2019), of detectron2",
+        *("panoptic", "panoptic-fpn", "sem_seg_head.predictor.weight"),
+        variants=tuple(
+            {"body": f"resnet{n}", "things": 81, "stuff": 54, "published": True} for n in (50, 101)
+        ),
+        drop=r"pixel_(mean|std)$|proposal_generator\.anchor_generator\.|.*\.num_batches_tracked$",
+        rename=DETECTRON2,
+        licence="Apache-2.0",
+        labels="coco-panoptic",
     ),
     Layout(
         "torchvision's RAFT (Teed & Deng 2020)",
