@@ -23,7 +23,7 @@ from pixcli.nets.top_down import lite_input
 from pixcli.tasks.working import reduced, working_size
 from pixcli.train import imagenet
 from pixcli.train.loop import Batch, Recipe, Schedule
-from pixcli.train.losses import inside, mean_known, normals_dot, pairs, steps
+from pixcli.train.losses import inside, mean_known, pairs, steps
 from pixcli.train.rooms import CAMERA, FOLDER, Frame, Rooms
 from pixcli.train.store import Source
 
@@ -207,11 +207,20 @@ def depth_loss(log: Tensor, batch: Batch) -> Tensor:
 
 
 def normals_loss(answer: Tensor, batch: Batch) -> Tensor:
-    """How far the normals are off, and half of that for those of the answered depth."""
+    """How far the normals are off, and half of that for those of the answered depth.
+
+    As the chord between their tips: 1 minus the dot product is a square of the angle, and what is uncertain
+    comes out as the mean of what it may be, right nowhere.
+    """
     truth, sure = batch["normal"], batch["sure"]
-    own = normals_dot(answer[:, 1:], truth, sure)
+    own = mean_known(chord(answer[:, 1:], truth), sure)
     made, known = normals_of(answer[:, :1].exp(), HALF, near=0.1, every=2)
-    return 1.5 + own + 0.5 * normals_dot(made, truth[..., ::2, ::2], sure[..., ::2, ::2] & known)
+    return own + 0.5 * mean_known(chord(made, truth[..., ::2, ::2]), sure[..., ::2, ::2] & known)
+
+
+def chord(a: Tensor, b: Tensor) -> Tensor:
+    """(N, 1, H, W) between unit vectors (N, 3, H, W): nearly their angle, 2 at most."""
+    return (2 - 2 * (a * b).sum(1, keepdim=True)).clamp(min=1e-4).sqrt()
 
 
 RECIPE = Depth()
