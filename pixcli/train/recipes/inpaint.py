@@ -69,11 +69,13 @@ def scratches(draw: ImageDraw.ImageDraw, w: int, h: int, rng: np.random.Generato
         draw.ellipse((x - r, y - r, x + r, y + r), fill=1)
 
 
-def letters(draw: ImageDraw.ImageDraw, w: int, h: int, rng: np.random.Generator) -> None:
+def letters(draw: ImageDraw.ImageDraw, w: int, h: int, rng: np.random.Generator, fill: int = 1) -> None:
     """A line of writing."""
     text = "".join(rng.choice(list(LETTERS), int(rng.integers(4, 14))))
     place = (rng.uniform(-10, w * 0.7), rng.uniform(-5, h))
-    draw.text(place, text, fill=1, font_size=int(rng.integers(9, 30)), stroke_width=int(rng.integers(0, 2)))
+    draw.text(
+        place, text, fill=fill, font_size=int(rng.integers(9, 30)), stroke_width=int(rng.integers(0, 2))
+    )
 
 
 def blobs(draw: ImageDraw.ImageDraw, w: int, h: int, rng: np.random.Generator) -> None:

@@ -196,7 +196,7 @@ def strands(draw: ImageDraw.ImageDraw, w: int, h: int, rng: np.random.Generator)
 
 def writing(draw: ImageDraw.ImageDraw, w: int, h: int, rng: np.random.Generator) -> None:
     for _ in range(int(rng.integers(1, 5))):
-        letters(draw, w, h, rng)
+        letters(draw, w, h, rng, fill=255)
 
 
 def buttons(draw: ImageDraw.ImageDraw, w: int, h: int, rng: np.random.Generator) -> None:
