@@ -79,8 +79,8 @@ class Inpaint(SameSize):
         None,
         "How sure --mask auto has to be of damage; lower finds more. The model's own.",
         float,
-        min=0,
-        max=1,
+        min=0.01,
+        max=0.99,
     )
     save_mask = Option(False, "Write the mask beside the picture: NAME.mask.png, white is filled.", bool)
     grow = Option(0, "Pixels by which the mask is widened.", int, min=0, max=500)

@@ -229,6 +229,7 @@ PARAMETERS = [
     ("srn", {"lstm": True}, 6_881_251 + 1_180_160),
     ("deblurgan-v2", {}, 2_106_627),
     ("partial-unet", {}, 32_865_236),
+    ("damage-unet", {}, 927_008),
     ("see-in-the-dark", {}, 7_760_268),
     ("see-in-the-dark", {"sensor": "xtrans"}, 7_762_203),
     ("see-in-the-dark", {"sensor": "rgb"}, 7_759_683),
