@@ -1,4 +1,4 @@
-"""flow: LiteFlow on photographs cut to pieces that move, slowly at first, in the end up to 50 pixels."""
+"""flow: LiteFlow on photographs cut to pieces that move, slowly at first, in the end up to 56 pixels."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from pixcli.train.moving import Pixels, pair
 from pixcli.train.photographs import SHARP
 from pixcli.train.store import Store
 
-CROP = (192, 256)
+# from which part of the run on: height and width of a crop, and how many of the schedule's batch; small
+# ones teach to match in many quick steps, large ones hold large motions
+CROPS = ((0.0, (96, 128), 1.34), (0.35, (128, 192), 1.0), (0.7, (192, 256), 0.67))
 SLOW, FAST = 12.0, 56.0  # of the fastest motions, in pixels, at the start and from GROWN of the run on
-GROWN = 0.5
+GROWN = 0.7
 LEVELS = (0.3, 0.15, 0.08, 0.04)  # weights of the flows at 1/4, 1/8 … beside the answer's 1; of matches, too
 HELD = 24  # pairs
 
@@ -28,7 +30,7 @@ class Flow(Recipe):
     name, task, network = "flow", "flow", "lite-flow"
     arguments: dict[str, Any] = {}  # noqa: RUF012
     title = "Motion between two pictures"
-    schedule = Schedule(steps=100_000, rate=1e-3, batch=6, warmup=200, decay=1e-4, ema=0.999, clip=1.0)
+    schedule = Schedule(steps=100_000, rate=1e-3, batch=6, warmup=100, decay=1e-4, ema=0.999, clip=1.0)
     sources = SHARP
 
     def open(self, data: Path, cache: Path) -> None:
@@ -37,11 +39,14 @@ class Flow(Recipe):
         held = [Store(s, data, cache, held=True) for s in self.sources if s.hold_every]
         rng = np.random.default_rng(7)
         speeds = np.geomspace(SLOW, FAST, HELD)
-        self.held = [pair(partial(part, held, np.arange(1, 1 + len(held))), CROP, v, rng) for v in speeds]
+        shares = np.arange(1, 1 + len(held))
+        self.held = [pair(partial(part, held, shares), CROPS[-1][1], v, rng) for v in speeds]
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         largest = SLOW * (FAST / SLOW) ** min(self.progress / GROWN, 1.0)
-        made = [pair(partial(part, self.stores, self.shares), CROP, largest, rng) for _ in range(size)]
+        crop, share = next((c, s) for start, c, s in reversed(CROPS) if self.progress >= start)
+        photos = partial(part, self.stores, self.shares)
+        made = [pair(photos, crop, largest, rng) for _ in range(max(1, round(share * size)))]
         return {"pictures": torch.stack([p for p, _ in made]), "flow": torch.stack([f for _, f in made])}
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
