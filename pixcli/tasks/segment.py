@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 RADIUS, EPS = 4, 1e-3  # of the guided filter at the answer's size; lightness in 0..1
 LARGER = 1.4  # the second of the sizes that are averaged
 SHARE = 0.55  # of the class's colour in an overlay
-SOLID = 0.95  # cover from which a pixel's colour is the thing's own
+HAZE = 0.2  # cover up to which a cutout leaves nothing, and as far from 1 all
+SOLID = 0.95  # of what is left, from which a pixel's colour is the thing's own
 
 
 @dataclass(frozen=True)
@@ -268,20 +269,24 @@ def plain(pixels: Array) -> Picture:
 
 
 def cutout(context: Context, cover: Array) -> Picture:
-    """The input with its ground transparent; its edges take the colours of the thing, not of the ground."""
+    """The input with its ground transparent; its edges take the colours of the thing, not of the ground.
+
+    cover: (H, W) uint8.
+    """
     import numpy as np
 
     from pixcli.media.alpha import bleed
 
     picture = context.picture
-    solid = cover >= SOLID * 255
+    left = ((cover / np.float32(255) - HAZE) / (1 - 2 * HAZE)).clip(0, 1)
+    solid = left >= SOLID
     pixels = picture.pixels
     if solid.any():
         drawn = bleed(pixels, solid.astype(np.uint8))
-        rim = ((cover > 0) & ~solid)[..., None]
+        rim = ((left > 0) & ~solid)[..., None]
         pixels = np.where(rim, drawn, pixels)
     peak = picture.peak
-    alpha = cover / np.float32(255) * (peak if picture.alpha is None else picture.alpha)
+    alpha = left * (peak if picture.alpha is None else picture.alpha)
     alpha = (alpha if pixels.dtype == np.float32 else np.rint(alpha)).astype(pixels.dtype)
     return replace(picture.with_pixels(pixels, alpha), ride=replace(picture.ride, format="PNG"))
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 from torch import Tensor, nn
 
 from pixcli.infer.device import choose
@@ -96,8 +96,9 @@ def test_views_cutouts_and_what_stands_beside():
     cut = through(attached(Segment(cutout="green"))).pictures[""]
     assert (cut.alpha[:, [0, 20, 40]] == (0, 255, 0)).all()
     assert (cut.pixels[:, 16:29] == STRIPES[:, 16:29]).all()
+    blurred = np.asarray(Image.fromarray(STRIPES).filter(ImageFilter.BoxBlur(3)))
     soft = through(
-        attached(Segment(cutout="green"), footprint=WHOLE), alpha=np.full((30, 45), 100, np.uint8)
+        attached(Segment(cutout="green"), lambda x: x * 6, WHOLE), blurred, np.full((30, 45), 100, np.uint8)
     ).pictures[""]
     assert soft.alpha.max() <= 100
     assert len(np.unique(soft.alpha)) > 4
