@@ -19,6 +19,7 @@ from pixcli.infer.guided import rows
 
 Canvas = NDArray[np.uint16]
 WINDOW = 7  # pixels of the answer within which there is one centre
+KINDS = 256  # classes that a map of them can tell
 MOST = 200  # centres of a picture
 SAME = 0.2  # intersection over union from which a thing is the one of the frame before
 STRIP = 1 << 15  # pixels that are worked on together
@@ -73,25 +74,28 @@ def fill(
 
     labels: (H, W), the classes by number. What has fewer than `least` pixels stays void.
     """
-    free = canvas == 0
-    counts = np.bincount(labels[free], minlength=max(stuff, default=0) + 1)
-    table = np.zeros(len(counts), np.uint16)
+    counts = np.zeros(KINDS, np.int64)
+    for line, told in zip(canvas, labels, strict=True):
+        counts += np.bincount(told[line == 0], minlength=KINDS)
+    table = np.zeros(KINDS, np.uint16)
     made = list(segments)
     for kind in stuff:
         if counts[kind] >= max(least, 1):
             made.append(Segment(kind))
             table[kind] = len(made)
-    canvas[free] = table[labels[free]]
+    for line, told in zip(canvas, labels, strict=True):
+        line[line == 0] = table[told[line == 0]]
     return made
 
 
 def measured(canvas: Canvas, segments: Sequence[Segment]) -> tuple[Canvas, list[Segment]]:
     """The same with areas and boxes; segments without a pixel are left out."""
     count = len(segments) + 1
-    area = np.bincount(canvas.ravel(), minlength=count)
+    area = np.zeros(count, np.int64)
     lines = np.zeros((count, canvas.shape[0]), bool)
     columns = np.zeros((count, canvas.shape[1]), bool)
     for y, line in enumerate(canvas):
+        area += np.bincount(line, minlength=count)
         lines[line, y] = True
         columns[line, np.arange(len(line))] = True
     table, made = np.zeros(count, np.uint16), []
@@ -124,13 +128,6 @@ def nearest(points: Tensor, centre: Tensor) -> Tensor:
     return far.argmin(1)
 
 
-def voted(owner: NDArray[np.uint8], labels: NDArray[Any], things: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """The class of each owner, 1 … 255: that of most of its pixels, among things; row 0 means nothing."""
-    k = len(things)
-    votes = np.bincount(owner.ravel().astype(np.int64) * k + labels.ravel(), minlength=256 * k)
-    return np.asarray((votes.reshape(256, k) * things).argmax(1))
-
-
 def grouped(
     answer: Tensor,
     height: int,
@@ -152,6 +149,7 @@ def grouped(
     counted = torch.from_numpy(things)
     across = (torch.arange(width) + 0.5) * (answer.shape[2] / width) - 0.5
     down = (torch.arange(height) + 0.5) * (answer.shape[1] / height) - 0.5
+    votes = np.zeros((len(places) + 1, k), np.int64)
     step = max(1, STRIP // width)
     for top in range(0, height, step):
         strip = rows(maps, top, min(height, top + step), height, width)
@@ -161,9 +159,11 @@ def grouped(
         inside = counted[best]
         if len(places) and inside.any():
             points = torch.stack((strip[k] + down[top:bottom, None], strip[k + 1] + across), -1)[inside]
-            owner[top:bottom][inside.numpy()] = nearest(points, places.float()).numpy() + 1
-    kinds = voted(owner, labels, things)
-    found = [Segment(int(kinds[n + 1]), n + 1, float(s)) for n, s in enumerate(heights.tolist())]
+            mine = nearest(points, places.float()) + 1
+            votes += np.bincount(mine * k + best[inside], minlength=votes.size).reshape(votes.shape)
+            owner[top:bottom][inside.numpy()] = mine.numpy()
+    kinds = votes[1:].argmax(1).tolist()
+    found = [Segment(kind, n, s) for n, (kind, s) in enumerate(zip(kinds, heights.tolist(), strict=True), 1)]
     return labels, owner.astype(np.uint16), found
 
 

@@ -178,9 +178,12 @@ class Panoptic(MapTask):
             return plain(colours)
         if view == "side":
             return plain(np.concatenate((own, colours), 1))
-        mixed = (own * (1 - SHARE) + colours * SHARE + 0.5).astype(np.uint8)
-        mixed = np.where(edges(canvas)[..., None], colours, mixed)
-        return plain(np.where(canvas[..., None] > 0, mixed, own))
+        for y, rim in enumerate(edges(canvas)):  # by rows: a picture in floats is large
+            line, mine = colours[y], own[y]
+            inside = (canvas[y] > 0) & ~rim
+            line[inside] = mine[inside] * (1 - SHARE) + line[inside] * SHARE + 0.5
+            line[canvas[y] == 0] = mine[canvas[y] == 0]
+        return plain(colours)
 
     def gathered(self, told: Mapping[str, str]) -> dict[str, bytes]:
         found = {path: json.loads(words) for path, words in told.items()}
