@@ -38,6 +38,8 @@ class Flow(MapTask):
     pixel of the first picture how many pixels it moves to the right and down: Middlebury's .flo, KITTI's PNG
     of 16 bits (within 512 pixels, to 1/64), or .npz with `flow` and `valid`. Films become films of the
     colour wheel, whose last frame shows the motion of the one before.
+
+    `--model dis` takes OpenCV's dense inverse search instead of a network (extra `dis`).
     """
 
     name, default = "flow", "flow"

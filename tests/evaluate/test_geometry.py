@@ -1,4 +1,4 @@
-"""segment, depth and normals measured through files and the engine, with a network whose answer is known."""
+"""segment, depth, normals and flow measured through files and the engine, with networks that are known."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PIL import Image
 
 from pixcli.errors import InputError, UsageError
 from pixcli.evaluate import datasets, evaluate, maps
+from pixcli.media.flow_files import encode_flow
 from pixcli.models import Card, describe, save
 from pixcli.nets import build
 from pixcli.tasks import LISTED
@@ -87,6 +88,36 @@ def test_flow_is_read_from_every_format_of_the_field(tmp_path: Path) -> None:
     (tmp_path / "bad.flo").write_bytes(b"short")
     with pytest.raises(InputError):
         maps.read_flow(tmp_path / "bad.flo")
+
+
+def test_flow_is_measured_on_scenes_where_the_truth_is_known(tmp_path, monkeypatch):
+    monkeypatch.setitem(LISTED, "flow", ("Flow", ""))
+    arguments = {"pyramid": [8] * 3, "common": 8, "decoder": [16, 8], "context": [8, 8]}
+    net, path = build("lite-flow", arguments), tmp_path / "tiny.safetensors"
+    save(path, net, describe(Card("tiny", "flow", "lite-flow", path, arguments=arguments), net))
+    draw, known = np.random.default_rng(0), np.ones((20, 48), bool)
+    known[:, 40:] = False
+    for n, kind in enumerate(("png", "flo")):
+        scene = tmp_path / "set" / f"scene{n}"
+        scene.mkdir(parents=True)
+        for picture in ("frame1.webp", "frame2.webp"):
+            Image.fromarray(draw.integers(0, 256, (20, 48, 3), dtype=np.uint8)).save(scene / picture)
+        truth = draw.normal(0, 9, (20, 48, 2)).astype(np.float32)
+        (scene / f"flow.{kind}").write_bytes(encode_flow(truth, known, kind))
+    Image.fromarray(known).save(scene / "occ.png")
+    table = evaluate("flow", tmp_path / "set", model=str(path), keep=tmp_path / "kept")
+    assert [row["picture"] for row in table.rows] == ["scene0", "scene1"]
+    errors = []
+    for n, kind in enumerate(("png", "flo")):
+        out, _ = maps.read_flow(tmp_path / f"kept/output/scene{n}/1_2.flo")
+        truth, there = maps.read_flow(tmp_path / f"kept/truth/scene{n}.{kind}")
+        errors.append(np.linalg.norm(out - truth, axis=-1)[there].mean())
+    assert table.mean["epe"] == pytest.approx(np.mean(errors), rel=1e-4)
+    assert table.mean["epe_geometric"] == pytest.approx(np.sqrt(errors[0] * errors[1]), rel=1e-4)
+    assert 0 < table.mean["fl_all"] <= 1
+    (scene / "frame1.webp").unlink()
+    with pytest.raises(UsageError, match="1 pictures beside the motion"):
+        evaluate("flow", tmp_path / "set", model=str(path))
 
 
 def test_everyday_classes_are_measured_on_every_set(tmp_path, monkeypatch):
