@@ -30,9 +30,8 @@ from pixcli.infer.tiles import up
 if TYPE_CHECKING:
     from pixcli.infer.runner import Runner
 
-WITHIN = (
-    1e-3  # of the largest answer, or of 1 where that is less: how far answers in fp32 may be from torch's
-)
+# of the largest answer, or of 1 where that is less: how far answers in fp32 may be from torch's
+WITHIN = 1e-3
 GAIN = 1.1  # times as fast as torch it must be, lest noise decides
 SIDE, WHOLE_SIDE = 128, 384  # of the picture for timing: a tile; the largest whole picture
 PLAIN = (bool, int, float, str, tuple, list, type(None))
@@ -178,6 +177,8 @@ def _made(runner: Runner, channels: int, kept: _Kept, say: Callable[[str], None]
     try:
         model = _convert(runner, channels)
         net = Converted(model, runner.precision)
+    except Unfit:
+        raise
     except Exception as fault:  # a converter fails in any way; torch is still there
         raise Unfit(f"OpenVINO cannot convert this network: {line_of(fault)}") from None
     _compare(runner, net, channels)
@@ -192,13 +193,29 @@ def _convert(runner: Runner, channels: int) -> Any:
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     high, wide = _sizes(runner)[0]
+    net = _OfPicture(runner)
+    _straight(net, channels, high, wide)
     with torch.inference_mode(), warnings.catch_warnings(action="ignore"):
-        traced = TorchScriptPythonDecoder(_OfPicture(runner), example_input=_picture(channels, high, wide))
+        traced = TorchScriptPythonDecoder(net, example_input=_picture(channels, high, wide))
         # what ov.convert_model does, which besides reports each use to Intel over the network
         reader = FrontEndManager().load_by_framework("pytorch")
         model = reader.convert(reader.load(traced))
     model.reshape({model.inputs[0]: ov.PartialShape([-1, channels, -1, -1])})
     return model
+
+
+def _straight(net: nn.Module, channels: int, height: int, width: int) -> None:
+    """Raises Unfit for a network that looks at values to know what to do next.
+
+    Its trace would hold one way for ever. So it is run on tensors that have a shape and no values.
+    """
+    from torch._subclasses import FakeTensorMode
+
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.inference_mode():
+        try:
+            net(torch.empty(1, channels, height, width))
+        except (NotImplementedError, RuntimeError):
+            raise Unfit("OpenVINO cannot run this network: its steps depend on what it is given") from None
 
 
 def _sizes(runner: Runner) -> tuple[tuple[int, int], ...]:

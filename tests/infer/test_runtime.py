@@ -140,10 +140,17 @@ class OfTheExample(nn.Module):
     """Its trace holds the size of the example."""
 
     def forward(self, x):
-        return x * float(x.shape[2])
+        return x * torch.tensor([x.shape[2]])
 
 
-@pytest.mark.parametrize("kind", [Unknown, OfTheExample])
+class ByContent(nn.Module):
+    """As in its trace, but for what is not seen there."""
+
+    def forward(self, x):
+        return x * 2 if x.mean() > 0.99 else x
+
+
+@pytest.mark.parametrize("kind", [Unknown, OfTheExample, ByContent])
 def test_a_network_that_does_not_suit_stays_with_torch_and_says_so_in_one_line(openvino, kind):
     x = torch.rand(1, 3, 24, 24)
     for asked in ("openvino", "auto"):
@@ -153,7 +160,7 @@ def test_a_network_that_does_not_suit_stays_with_torch_and_says_so_in_one_line(o
         assert name == "torch"
         assert "OpenVINO" in why
         assert "\n" not in why
-        assert ("linalg_eigh" if kind is Unknown else "off torch's") in why
+        assert {Unknown: "linalg_eigh", OfTheExample: "off torch's", ByContent: "depend"}[kind] in why
     assert [name for name, _ in told] == ["torch"], "what does not suit is not tried again"
 
 
