@@ -17,6 +17,8 @@ README = Path(__file__).parent.parent / "README.md"
 SHOWN = {
     "psnr": "{:.2f} dB",
     "hole_psnr": "in the hole {:.2f} dB",
+    "recall": "recall {:.2f}",
+    "precision": "precision {:.2f}",
     "ab_rmse": "ab error {:.1f}",
     "mean_iou": "mean IoU {:.1%}",
 }

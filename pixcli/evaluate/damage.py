@@ -65,17 +65,16 @@ def judged(files: Sequence[Files], *, clean: bool) -> list[Row]:
         truth, given, out = (read(p).astype(np.float64) for p in (f.truth, f.given, f.out))
         with Image.open(f.out.with_name(f"{f.out.stem}.mask.png")) as image:
             found = np.asarray(image) > 127
-        row: Row = {"picture": f.truth.stem, "found": float(found.mean()), "psnr": measures.psnr(out, truth)}
+        row: Row = {"picture": f.truth.stem}
         if not clean:
             damage = np.abs(given - truth).max(2) >= CHANGED
-            near = np.asarray(
-                Image.fromarray(damage).convert("L").filter(ImageFilter.MaxFilter(2 * NEAR + 1))
-            )
+            wider = Image.fromarray(damage).convert("L").filter(ImageFilter.MaxFilter(2 * NEAR + 1))
             row |= {
-                "input_psnr": measures.psnr(given, truth),
                 "recall": share(found, damage),
-                "precision": share(near > 0, found),
+                "precision": share(np.asarray(wider) > 0, found),
+                "input_psnr": measures.psnr(given, truth),
             }
+        row |= {"found": float(found.mean()), "psnr": measures.psnr(out, truth)}
         rows.append(row)
     return rows
 
