@@ -224,7 +224,10 @@ class MapTask(Task):
             return
         from pixcli.plan.job import FILMS, PICTURES
 
-        wanted = self.values["format"] = wanted.lower().removeprefix(".")
+        wanted = wanted.lower().removeprefix(".")
+        if self.exact() and wanted not in self.forms:  # png is png16 where that is the only one
+            wanted = next((form for form, suffix in self.forms.items() if suffix == f".{wanted}"), wanted)
+        self.values["format"] = wanted
         known = {*self.forms, *FILMS, *(() if self.exact() else PICTURES)}
         if wanted not in known:
             hint = "views can be written as pictures, too" if wanted in PICTURES else ""
