@@ -30,7 +30,11 @@ class Geometry(MapTask):
     part: ClassVar[slice]
     signs: ClassVar[tuple[int, ...]]
 
-    mirror = Option(True, "Average with what the mirror image shows: better, and half as fast.", bool)
+    average = Option(
+        "mirror",
+        "mirror: the mean with the mirrored picture's answer, in twice the time.",
+        choices=("none", "mirror"),
+    )
 
     def prepare(self, picture: Picture) -> Sample:
         import torch
@@ -44,7 +48,7 @@ class Geometry(MapTask):
 
         x, kind = stacked(samples), samples[0].answer
         answers = [a[self.part] for a in self.runner(x, kind)]
-        if not self.values["mirror"]:
+        if self.values["average"] == "none":
             return answers
         signs = torch.tensor(self.signs, dtype=kind)[:, None, None]
         mirrored = (a[self.part].flip(-1) * signs for a in self.runner(x.flip(-1), kind))

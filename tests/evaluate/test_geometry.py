@@ -64,8 +64,8 @@ def test_depth_is_measured_in_metres_with_holes_left_out(measured):
 
 
 def test_normals_are_measured_in_degrees(measured):
-    table = measured("normals", [np.full((20, 48, 3), 200, np.uint8)], mirror=False)
-    assert "--no-mirror" in table.command
+    table = measured("normals", [np.full((20, 48, 3), 200, np.uint8)], average="none")
+    assert "--average none" in table.command
     between = np.degrees(np.arccos((1 + 20 / 220 * 2) / np.sqrt(3) / np.sqrt(1 + 2 * (20 / 220) ** 2)))
     assert table.mean["mean"] == pytest.approx(between, abs=1)
     assert set(table.mean) == {"mean", "median", "under_11.25", "under_22.5", "under_30"}

@@ -66,7 +66,7 @@ def test_an_exr_reader_finds_metres_and_unit_normals(file_of):
     with openexr.File(file_of("depth", "exr")) as file:
         np.testing.assert_allclose(file.channels()["Y"].pixels, METRES, atol=1e-5)
         assert file.header()["unit"] == "metres"
-    with openexr.File(file_of("normals", "exr", "--no-mirror", "--convention", "opengl")) as file:
+    with openexr.File(file_of("normals", "exr", "--average", "none", "--convention", "opengl")) as file:
         found = file.channels()["RGB"].pixels
         assert "z towards the camera" in file.header()["normals"]
     np.testing.assert_allclose(np.linalg.norm(found, axis=2), 1, atol=1e-5)
@@ -92,7 +92,7 @@ def test_a_ply_reader_finds_the_points_of_a_pinhole(file_of):
 @pytest.mark.parametrize("bits", [8, 16])
 def test_opencv_reads_normals_of_unit_length(file_of, bits):
     cv2 = pytest.importorskip("cv2")
-    path = file_of("normals", "png", "--no-mirror", "--bits", str(bits))
+    path = file_of("normals", "png", "--average", "none", "--bits", str(bits))
     found = cv2.imread(path, cv2.IMREAD_UNCHANGED)[..., ::-1]
     assert found.dtype == {8: np.uint8, 16: np.uint16}[bits]
     n = found / (2**bits - 1) * 2 - 1
@@ -113,7 +113,7 @@ def test_planes_have_the_colours_that_each_convention_gives_them(plane):
     given = torch.tensor(normal, dtype=torch.float32).view(1, 3, 1, 1) * 0.7
     for convention, colour in colours.items():
         task = attached(
-            Normals(convention=convention, mirror=False), lambda x: given.expand(len(x), 3, *x.shape[2:])
+            Normals(convention=convention, average="none"), lambda x: given.expand(len(x), 3, *x.shape[2:])
         )
         task.infer = lambda samples: [given[0].expand(3, 21, 34)]  # one value for a picture is refused
         assert (through(task, PIXELS).maps[""].values == colour).all()
