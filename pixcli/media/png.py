@@ -96,9 +96,9 @@ def text_ahead(path: Path, key: str) -> str | None:
             if head[4:] != b"tEXt" or length > _MOST_TEXT:
                 file.seek(length + 4, 1)
                 continue
-            name, _, words = file.read(length).partition(b"\0")
-            file.seek(4, 1)
-            if name.decode("latin-1") == key:
+            body, check = file.read(length), file.read(4)
+            name, _, words = body.partition(b"\0")
+            if name.decode("latin-1") == key and zlib.crc32(head[4:] + body) == int.from_bytes(check):
                 return words.decode("latin-1")
     return None
 

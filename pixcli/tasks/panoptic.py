@@ -186,7 +186,7 @@ class Panoptic(MapTask):
         return plain(colours)
 
     def gathered(self, told: Mapping[str, str]) -> dict[str, bytes]:
-        found = {path: json.loads(words) for path, words in told.items()}
+        found = {path: words for path, text in told.items() if (words := understood(text))}
         stems = Counter(PurePosixPath(path).stem for path in found)
         images, annotations = [], []
         for path, words in found.items():
@@ -211,6 +211,16 @@ class Panoptic(MapTask):
             merges = {"merges": list(row["merges"])} if "merges" in row else {}
             made.append(known | {"isthing": int(bool(row.get("thing")))} | merges)
         return made
+
+
+def understood(text: str) -> dict[str, Any]:
+    """What a map tells of its segments; nothing where the text is another program's."""
+    try:
+        words = json.loads(text)
+    except ValueError:
+        return {}
+    ours = isinstance(words, dict) and words.keys() >= {"image", "height", "width", "segments_info"}
+    return words if ours else {}
 
 
 def shade(colour: tuple[int, ...], number: int) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor, nn
 
 from pixcli.infer.device import choose
@@ -230,6 +231,11 @@ def test_one_json_tells_of_all_maps_of_a_folder_and_of_later_runs(listed, here, 
     assert [row["image_id"] for row in words["annotations"]] == [139, "sub/b"]
     assert [row["file_name"] for row in words["images"]] == ["000000000139.jpg", "sub/b.png"]
     assert [row["isthing"] for row in words["categories"]] == [1, 1, 0]
+    other = PngInfo()
+    other.add_text("panoptic", "of another program")
+    Image.fromarray(TWO).save(tmp_path / "out/other.png", pnginfo=other)
+    (tmp_path / "out/broken.png").write_bytes((tmp_path / "out/sub/b.png").read_bytes()[:120])
+    (tmp_path / "out/none.png").write_bytes(b"")
     before = (tmp_path / "out/panoptic.json").stat().st_mtime_ns
     assert here("panoptic", "in", "-o", "out", "--model", weights).returncode == 1
     assert (tmp_path / "out/panoptic.json").stat().st_mtime_ns == before
