@@ -176,6 +176,7 @@ PARAMETERS = [
     ("lite-depth", {}, 3_999_364),
     ("lite-flow", {}, 1_756_294),
     ("lite-panoptic", {}, 3_554_387),
+    ("lite-panoptic", {"finest": 2}, 3_592_467),
     ("lite-segment", {"finest": 4}, 3_238_219),
     ("lite-segment", {}, 3_276_299),
     ("restore-unet", {"maps": 1}, 1_711_872),

@@ -86,11 +86,13 @@ def test_centres_that_are_found_cost_less():
 def test_it_can_begin_where_a_segmentation_with_a_finer_answer_ended():
     torch.manual_seed(0)
     finer = build("lite-segment", {"heads": {"labels": 15}}).state_dict()
-    net = build("lite-panoptic", {"classes": 15})
+    net = build("lite-panoptic", Panoptic.arguments)
     taken = Panoptic().adopt(finer)
     own = net.state_dict()
+    assert Panoptic().adopt(own) is own
     fit = {k for k, v in taken.items() if k in own and own[k].shape == v.shape}
     new = ("centre.", "steps.", "last.")
     assert {k for k in own if not k.startswith(new)} == fit
-    assert torch.equal(taken["decoder.laterals.0.weight"], finer["decoder.laterals.1.weight"])
+    assert torch.equal(taken["decoder.laterals.0.weight"], finer["decoder.laterals.0.weight"])
+    assert torch.equal(taken["instances.laterals.0.weight"], finer["decoder.laterals.1.weight"])
     assert torch.equal(taken["instances.merge.1.0.0.weight"], finer["decoder.merge.1.0.0.weight"])

@@ -39,7 +39,7 @@ class Panoptic(Labelling):
     name, task, network = "panoptic", "panoptic", "lite-panoptic"
     title = "Fifteen everyday classes; each person, animal, vehicle and object by itself"
     schedule = Schedule(steps=100_000, rate=1e-3, batch=8, warmup=100, decay=0.02, ema=0.998, clip=5.0)
-    arguments = {"classes": len(everyday.CLASSES)}  # noqa: RUF012
+    arguments = {"classes": len(everyday.CLASSES), "finest": 2}  # noqa: RUF012
     sources = ()
     beside = (
         Source(
@@ -97,14 +97,14 @@ class Panoptic(Labelling):
         return net
 
     def adopt(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Of LiteSegment: the decoder for both; one that answers at 1/2 has a lateral more, the first."""
-        finer = "decoder.laterals.4.weight" in weights
-        found = {}
+        """Of LiteSegment: its decoder for both; that of instances lacks the first lateral, of 1/2."""
+        if "centre.weight" in weights:  # of LitePanoptic itself
+            return weights
+        found = dict(weights)
         for name, value in weights.items():
-            if finer and (lateral := re.fullmatch(r"(decoder\.laterals)\.(\d)(\..+)", name)):
-                name = f"{lateral[1]}.{int(lateral[2]) - 1}{lateral[3]}"
-            found[name] = value
-            if name.startswith("decoder."):
+            if lateral := re.fullmatch(r"decoder\.laterals\.(\d)(\..+)", name):
+                found[f"instances.laterals.{int(lateral[1]) - 1}{lateral[2]}"] = value
+            elif name.startswith("decoder."):
                 found[name.replace("decoder", "instances", 1)] = value
         return found
 
