@@ -35,7 +35,6 @@ class Labelled:
         version: str,
         short_side: int | None = None,
     ) -> None:
-        self.names = [path.stem for path, _ in items]
         here = [(str(path), path.stat().st_size) for path, _ in items]
         key = hashlib.sha256(f"{version} {short_side} {here}".encode()).hexdigest()[:16]
         pixels, index = cache / f"{key}.u8", cache / f"{key}.json"
