@@ -26,6 +26,7 @@ LISTED = {
         "Inpaint",
         "Fill what a mask marks from what is round it: scratches, letters, stains, people.",
     ),
+    "segment": ("Segment", "Label every pixel of photographs and films: what it shows."),
 }
 __all__ = ["TASKS", "MapTask", "Option", "PictureTask", "Result", "Sample", "Task"]
 
