@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -253,6 +254,7 @@ def test_nothing_is_imported_where_torch_computes(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+STAY = {"lite-flow"}  # with torch: its trace holds the size of what it compares
 SHIPPED = {(c.network, str(c.arguments)): c for c in catalogue() if c.task in TASKS}
 
 
@@ -265,9 +267,11 @@ def test_shipped_weights_answer_as_in_torch(openvino, card):
         events: list[Event] = []
         task = TASKS[card.task](**NEEDED.get(card.task, {}))
         attach(task, load(card), Settings(device="cpu", precision="fp32", runtime=name), [events.append])
-        sample = task.prepare(Picture(given, alpha))
+        pair = len(inspect.signature(task.prepare).parameters) > 1
+        sample = task.prepare(*[Picture(given, alpha), Picture(given[::-1].copy(), alpha)][: 1 + pair])
         answers[name] = task.infer([sample])[0].float()
-        assert [e.runtime for e in events if e.runtime] == ["openvino"] * (name == "openvino")
+        ran = "torch" if card.network in STAY else "openvino"
+        assert [e.runtime for e in events if e.runtime] == [ran] * (name == "openvino")
     full = {torch.uint8: 255, torch.uint16: 65535}.get(sample.answer, 1)
     reach = max(1.0, float(answers["torch"].abs().max()) / full)
     off = (answers["torch"] - answers["openvino"]).abs().max() / full
