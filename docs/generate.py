@@ -21,6 +21,11 @@ SHOWN = {
     "precision": "precision {:.2f}",
     "ab_rmse": "ab error {:.1f}",
     "mean_iou": "mean IoU {:.1%}",
+    "delta1": "within a quarter {:.1%}",
+    "abs_rel": "off by {:.1%}",
+    "rmse": "{:.2f} m",
+    "mean": "{:.1f}°",
+    "under_30": "within 30° {:.1%}",
 }
 
 
@@ -48,7 +53,11 @@ def measured(card: Card) -> str:
     for row in card.measures:
         if row["measure"] in SHOWN:
             protocol = str(row["protocol"])
-            what = "" if card.task == "colorize" else protocol.split(",")[0] + " grey" * ("GRAY" in protocol)
+            what = (
+                ""
+                if card.task in ("colorize", "depth", "normals")
+                else protocol.split(",")[0] + " grey" * ("GRAY" in protocol)
+            )
             figure = SHOWN[row["measure"]].format(row["value"])
             cells.append(" ".join(filter(None, (row["set"], what, figure))))
     return ", ".join(cells) or "see card"

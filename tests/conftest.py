@@ -120,6 +120,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         card = describe(card, net)
         if task in ("segment", "panoptic"):
             card = replace(card, classes=CLASSES)
+        if task == "depth":
+            card = replace(card, unit="metres")
         if task == "panoptic":  # its untrained centres are all of one height
             card = replace(card, footprint=Footprint(reach=None, multiple=32, side=32), settings={"score": 0})
         save(path, net, card)

@@ -27,6 +27,8 @@ LISTED = {
         "Fill what a mask marks from what is round it: scratches, letters, stains, people.",
     ),
     "segment": ("Segment", "Label every pixel of photographs and films: what it shows."),
+    "depth": ("Depth", "Tell how far everything in photographs and films is."),
+    "normals": ("Normals", "Tell which way the surfaces in photographs and films face."),
 }
 __all__ = ["TASKS", "MapTask", "Option", "PictureTask", "Result", "Sample", "Task"]
 
