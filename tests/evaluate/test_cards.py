@@ -11,7 +11,7 @@ import pytest
 from pixcli.models import catalogue
 
 COMMANDS = sorted({(card.name, row["command"]) for card in catalogue() for row in card.measures})
-WITHIN = {"psnr": 0.05, "ssim": 0.002, "ab_rmse": 0.1, "mean_iou": 0.005}
+WITHIN = {"psnr": 0.05, "ssim": 0.002, "ab_rmse": 0.1, "mean_iou": 0.005, "delta1": 0.005, "under_30": 0.005}
 
 
 @pytest.mark.skipif("PIXCLI_DATA" not in os.environ, reason="PIXCLI_DATA names no folder with test sets")
