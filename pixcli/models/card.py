@@ -129,7 +129,9 @@ def _value(value: Any) -> str:
     match value:
         case bool() | str():  # JSON's strings are TOML's, but for DEL
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        case int() | float():
+        case float():
+            return repr(float(value))  # NumPy's floats say their type
+        case int():
             return repr(value)
         case dict():
             return "{" + ", ".join(_lines(value)) + "}"

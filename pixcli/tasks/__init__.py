@@ -29,6 +29,10 @@ LISTED = {
     "segment": ("Segment", "Label every pixel of photographs and films: what it shows."),
     "depth": ("Depth", "Tell how far everything in photographs and films is."),
     "normals": ("Normals", "Tell which way the surfaces in photographs and films face."),
+    "panoptic": (
+        "Panoptic",
+        "Label every pixel of photographs and films, and tell one thing from the next.",
+    ),
 }
 __all__ = ["TASKS", "MapTask", "Option", "PictureTask", "Result", "Sample", "Task"]
 
