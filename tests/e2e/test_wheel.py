@@ -40,7 +40,8 @@ def test_the_wheel_holds_the_weights_and_no_more(wheel):
     held = {Path(n).name for n in names if n.startswith("pixcli/weights/")}
     weights = {n for n in held if n.endswith(".safetensors")}
     assert weights
-    assert held == weights | {Path(n).stem + ".toml" for n in weights}
+    assert held == weights | {p.name for p in (CHECKOUT / "weights").glob("*.toml")}
+    assert {Path(n).stem + ".toml" for n in weights} <= held
     assert {n.split("/")[0].split("-")[0] for n in names} == {"pixcli"}  # no tests, no examples beside it
     assert not [n for n in names if n.endswith(".pyc")]
     assert "pixcli/engine/report.html" in names

@@ -172,7 +172,11 @@ def test_a_folder_of_pairs(measured, tmp_path):
 @pytest.mark.parametrize("name", datasets.PAIRS)
 def test_the_pairs_are_complete(name):
     found = datasets.find(name)
-    assert len(found.pictures) == len(found.given) == datasets.PAIRS[name][0]
+    number = len(found.pictures)
+    assert number == len(found.given)
+    assert (
+        0 < number < datasets.PAIRS[name][0] if name in datasets.KEPT else number == datasets.PAIRS[name][0]
+    )
     assert [p.stem for p in found.given] == [p.stem for p in found.pictures]
 
 

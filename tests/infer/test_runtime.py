@@ -255,7 +255,7 @@ def test_nothing_is_imported_where_torch_computes(tmp_path):
 
 
 STAY = {"lite-flow"}  # with torch: its trace holds the size of what it compares
-SHIPPED = {(c.network, str(c.arguments)): c for c in catalogue() if c.task in TASKS}
+SHIPPED = {(c.network, str(c.arguments)): c for c in catalogue() if c.name != "scratches"}  # a finder
 
 
 @pytest.mark.parametrize("card", [pytest.param(c, id=c.name) for c in SHIPPED.values()])
