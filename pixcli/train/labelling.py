@@ -53,12 +53,7 @@ class Labelling(Recipe):
     def groups(self, net: nn.Module) -> list[dict[str, Any]]:
         whole = net.encoder
         assert isinstance(whole, EfficientNetLite0)
-        for part in imagenet.first(whole, FROZEN):
-            part.requires_grad_(False)
-        encoder = [p for p in whole.parameters() if p.requires_grad]
-        known = {id(p) for p in whole.parameters()}
-        decoder = [p for p in net.parameters() if id(p) not in known]
-        return [{"params": encoder, "factor": 0.3}, {"params": decoder, "factor": 1.0}]
+        return imagenet.groups(net, whole, FROZEN)
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         image = np.empty((size, 3, *self.size_hw), np.float32)

@@ -93,12 +93,7 @@ class Colorize(Recipe):
 
     def groups(self, net: nn.Module) -> list[dict[str, Any]]:
         assert isinstance(net, LiteColour)
-        for part in (net.encoder.stem, *net.encoder.blocks[:FROZEN]):
-            part.requires_grad_(False)
-        encoder = [p for p in net.encoder.parameters() if p.requires_grad]
-        known = {id(p) for p in net.encoder.parameters()}
-        decoder = [p for p in net.parameters() if id(p) not in known]
-        return [{"params": encoder, "factor": 0.3}, {"params": decoder, "factor": 1.0}]
+        return imagenet.groups(net, net.encoder, FROZEN)
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         side = int(rng.choice(self.sides, p=self.odds))
@@ -130,7 +125,7 @@ class Colorize(Recipe):
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
         assert isinstance(net, LiteColour)
-        for part in (net.encoder.stem, *net.encoder.blocks[:FROZEN]):
+        for part in imagenet.first(net.encoder, FROZEN):
             part.eval()
         lightness = batch["lightness"]
         # depthwise convolutions and their statistics are slower in bfloat16 on a CPU, not faster

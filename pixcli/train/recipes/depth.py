@@ -60,12 +60,7 @@ class Depth(Recipe):
 
     def groups(self, net: nn.Module) -> list[dict[str, Any]]:
         assert isinstance(net, LiteDepth)
-        for part in imagenet.first(net.encoder, FROZEN):
-            part.requires_grad_(False)
-        encoder = [p for p in net.encoder.parameters() if p.requires_grad]
-        known = {id(p) for p in net.encoder.parameters()}
-        decoder = [p for p in net.parameters() if id(p) not in known]
-        return [{"params": encoder, "factor": 0.3}, {"params": decoder, "factor": 1.0}]
+        return imagenet.groups(net, net.encoder, FROZEN)
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         made = [crop(self.rooms[int(rng.integers(len(self.rooms)))], rng) for _ in range(size)]
