@@ -54,6 +54,10 @@ def train(
         int | None,
         typer.Option("--steps", metavar="N", min=1, help="As many steps.", rich_help_panel=SCHEDULE),
     ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", metavar="R", min=0.0, help="Of learning, at its height.", rich_help_panel=SCHEDULE),
+    ] = None,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="Of all chance.", rich_help_panel=SCHEDULE)
     ] = 0,
@@ -77,6 +81,7 @@ def train(
         precision=precision,
         minutes=minutes,
         steps=steps,
+        rate=rate,
         seed=seed,
         start=start,
         say=(lambda text: None) if quiet else (lambda text: tell(f"pixcli: {text}")),

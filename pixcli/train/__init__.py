@@ -41,6 +41,7 @@ def run(
     precision: str = "auto",
     minutes: float | None = None,
     steps: int | None = None,
+    rate: float | None = None,
     seed: int = 0,
     start: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
@@ -48,8 +49,8 @@ def run(
     """Train a recipe to its end, or on from where it was stopped; write weights and card.
 
     out: the .safetensors file. data: the folder that PIXCLI_DATA names. runs: where checkpoints, logs and
-    decoded pictures lie (`runs/NAME/last.pt`). minutes or steps shorten the schedule. start: a checkpoint of
-    another run to begin from.
+    decoded pictures lie (`runs/NAME/last.pt`). minutes or steps shorten the schedule, rate is its highest
+    rate of learning. start: a checkpoint of another run to begin from.
     Raises InputError when a training set is missing.
     """
     from dataclasses import replace
@@ -61,6 +62,8 @@ def run(
     made = find(name)
     if steps:
         made.schedule = replace(made.schedule, steps=steps)
+    if rate:
+        made.schedule = replace(made.schedule, rate=rate)
     chosen = devices.choose(device)
     kind = precisions.choose(precision, chosen.torch, bf16_ok=True)
     say(f"training {name} on {chosen.name} in {kind.name} ({kind.why})")

@@ -31,6 +31,7 @@ class Restore(Recipe):
     margin = 0  # pixels round a crop that the degradation needs to see
     sources: tuple[Source, ...] = SHARP
     held_side = 256
+    grey = 0.12  # how many of the crops are made so
 
     def open(self, data: Path, cache: Path) -> None:
         self.stores = [Store(s, data, cache) for s in self.sources]
@@ -69,7 +70,7 @@ class Restore(Recipe):
         if rng.random() < 0.5:
             turned = turned[:, ::-1]
         clean = turned.astype(np.float32) / 255
-        if rng.random() < 0.12:
+        if rng.random() < self.grey:
             clean = (clean @ np.array([0.299, 0.587, 0.114], np.float32))[..., None].repeat(3, 2)
         return np.ascontiguousarray(clean)
 

@@ -13,6 +13,7 @@ KNOWN = 0.5  # how often the level is told; else the map is zero and the network
 class Denoise(Restore):
     name, task = "denoise", "denoise"
     arguments = {"maps": 1, "channels": [80, 112, 144], "blocks": [3, 2, 2]}  # noqa: RUF012
+    grey = 0.3  # old films and photographs; their one channel has to do what three do for colours
     title = "Noise of cameras, films and files removed; σ 0 to 55, known or not"
 
     def degrade(self, clean: Pixels, rng: np.random.Generator) -> Pixels:
