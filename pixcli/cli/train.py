@@ -56,7 +56,9 @@ def train(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option("--rate", metavar="R", min=0.0, help="Of learning, at its height.", rich_help_panel=SCHEDULE),
+        typer.Option(
+            "--rate", metavar="R", min=0.0, help="Of learning, at its height.", rich_help_panel=SCHEDULE
+        ),
     ] = None,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="Of all chance.", rich_help_panel=SCHEDULE)
