@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.ndimage import gaussian_filter, rotate
 from scipy.signal import fftconvolve
+from torch import Tensor, nn
+from torch.nn import functional as F
 
+from pixcli.train.loop import Batch
 from pixcli.train.restore import Pixels, Restore, jpeg
 
 KERNELS = "data/blur/kernels.npz"
@@ -42,6 +46,12 @@ class Deblur(Restore):
         if rng.random() < 0.3:
             eight = jpeg(eight, int(rng.integers(70, 98)), halved=rng.random() < 0.5)
         return eight.astype(np.float32) / 255
+
+    def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        """L1 of pixels and of the spectrum, where what blur takes away shows more (Cho et al., ICCV 2021)."""
+        answer, clean = net(batch["low"]), batch["high"]
+        spectrum = torch.view_as_real(torch.fft.rfft2(answer - clean, norm="ortho"))
+        return F.l1_loss(answer, clean) + spectrum.abs().mean()
 
     def kernel(self, rng: np.random.Generator) -> Pixels:
         """(k, k), odd, sums to 1: a hand's path, a straight move, a lens out of focus, or a stroke."""
