@@ -20,6 +20,7 @@ SHOWN = {
     "recall": "recall {:.2f}",
     "precision": "precision {:.2f}",
     "ab_rmse": "ab error {:.1f}",
+    "pq": "PQ {:.1%}",
     "mean_iou": "mean IoU {:.1%}",
     "delta1": "within a quarter {:.1%}",
     "abs_rel": "off by {:.1%}",
@@ -55,7 +56,7 @@ def measured(card: Card) -> str:
             protocol = str(row["protocol"])
             what = (
                 ""
-                if card.task in ("colorize", "depth", "normals")
+                if card.task in ("colorize", "depth", "normals", "panoptic")
                 else protocol.split(",")[0] + " grey" * ("GRAY" in protocol)
             )
             figure = SHOWN[row["measure"]].format(row["value"])

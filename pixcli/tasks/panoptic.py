@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pixcli.errors import WeightsError
 from pixcli.tasks.base import MapTask, Option, Result, Sample
 from pixcli.tasks.segment import colour_of, plain
-from pixcli.tasks.working import luma, seen, steadied
+from pixcli.tasks.working import luma, seen, steadied, unrest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +51,7 @@ class Panoptic(MapTask):
     example = "pixcli panoptic photos/ -o panoptic/"
     forms = MappingProxyType({"png": ".png"})
     gathers = "panoptic"
+    flicker_unit = "% of the labels"
 
     view = Option(
         None, "Write a picture for people instead of the map.", choices=("overlay", "color", "side")
@@ -120,6 +121,18 @@ class Panoptic(MapTask):
         answer = torch.cat((answer, planes.view(-1, height, width)))
         known = torch.from_numpy(np.where(lost, before, now))
         return answer, (*(kept or ()), known, torch.tensor(used))
+
+    def flicker(self, before: Memory, after: Memory) -> float | None:
+        """What has another class, or is of another thing."""
+        if before is None or after is None:
+            return None
+        other = before[2] != after[2]
+        k = len(self.things)
+
+        def changed(a: Tensor, b: Tensor) -> Tensor:
+            return 100.0 * (other | (a[:k].argmax(0) != b[:k].argmax(0)) if len(a) else other)[None]
+
+        return unrest(before, after, changed)
 
     def finish(self, answer: Tensor, sample: Sample) -> Result:
         context: Context = sample.context

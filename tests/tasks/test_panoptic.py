@@ -192,6 +192,20 @@ def test_a_thing_that_moves_keeps_its_id_and_a_new_one_gets_another(net):
     assert seen == [{person: 7}, {person: 7, car: 9}, {person: 7}, {person: 7, car: 9}]
 
 
+def test_flicker_is_what_has_another_label_or_number_where_nothing_moves():
+    task = attached(Panoptic())
+
+    def kept(classes, numbers, light=0.5):
+        maps = nn.functional.one_hot(torch.tensor(classes), 3).permute(2, 0, 1).float()
+        return maps, torch.full((1, 2, 2), light), torch.tensor(numbers), torch.tensor(2)
+
+    first = kept([[0, 0], [2, 2]], [[1, 1], [0, 0]])
+    assert task.flicker(None, first) is None
+    assert task.flicker(first, first) == 0
+    assert task.flicker(first, kept([[0, 1], [2, 2]], [[2, 1], [0, 0]])) == pytest.approx(50)
+    assert task.flicker(first, kept([[0, 0], [2, 2]], [[2, 2], [0, 0]], light=0.9)) is None  # a cut
+
+
 @pytest.fixture
 def listed(monkeypatch):
     """It is a command, whether or not its weights have come."""
