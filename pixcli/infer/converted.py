@@ -81,8 +81,7 @@ def offer(
 
     asked: openvino, or auto, which takes it where it was measured to be faster.
     """
-    kept = _Kept(key_of(runner, channels))
-    place = f"{processor()}, {torch.get_num_threads()} threads, {runner.precision}"
+    kept, place = _Kept(key_of(runner, channels)), place_of(runner)
     known = kept.read()
     found = known.get(place)
     if isinstance(found, str):
@@ -101,6 +100,15 @@ def offer(
         return net, "asked for"
     assert isinstance(found, float)
     return net if found >= GAIN else None, f"OpenVINO is {found:.1f} times as fast as torch here"
+
+
+def is_known(runner: Runner, channels: int) -> bool:
+    """Whether it was found out before how fast this network is under OpenVINO here, or that it cannot be."""
+    return place_of(runner) in _Kept(key_of(runner, channels)).read()
+
+
+def place_of(runner: Runner) -> str:
+    return f"{processor()}, {torch.get_num_threads()} threads, {runner.precision}"
 
 
 def key_of(runner: Runner, channels: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -12,12 +13,13 @@ from torch import Tensor, nn
 
 from pixcli.errors import DeviceError, InputError
 from pixcli.infer import memory
-from pixcli.infer.converted import Converted, line_of, offer
+from pixcli.infer.converted import Converted, is_known, line_of, offer
 from pixcli.infer.footprint import Footprint
 from pixcli.infer.runtime import Runtime
 from pixcli.infer.sizes import Sizes
 from pixcli.infer.tiles import Tile, up
 
+PATIENCE = 4.0  # seconds: about what it takes to convert a network and to measure it
 _FULL = {torch.uint8: 255.0, torch.uint16: 65535.0}
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -31,7 +33,8 @@ class Runner:
     of TF32 stands.
     tile: largest side, in input pixels, of what the network is given; by cache or free memory when None.
     say: is told in one line when memory made the tiles smaller.
-    runtime: what else than torch may run the network on a CPU; it is decided at the first call.
+    runtime: what else than torch may run the network on a CPU. Where it may choose, and the network was never
+    converted before, torch works for PATIENCE seconds first: a few pictures are done by then.
 
     As many threads as torch takes by itself: one a core, unless torch.set_num_threads or OMP_NUM_THREADS
     say otherwise. Raises DeviceError when the weights do not fit on the device.
@@ -51,8 +54,9 @@ class Runner:
         self.footprint, self.device, self.precision, self.say = footprint, device, precision, say
         self.sizes = Sizes(footprint, device, _TYPES[precision].itemsize, tile)
         self.demand: memory.Demand | None = None
-        self.runtime = runtime
+        self.runtime, self.spent = runtime, 0.0
         self.converted: dict[int, Converted | None] = {}  # by channels: some tasks have pictures of 1 and 3
+        self.known: dict[int, bool] = {}
         self.with_scale = "scale" in inspect.signature(net.forward).parameters
         try:
             self.net = net.eval().to(device).to(memory_format=torch.channels_last)
@@ -70,13 +74,19 @@ class Runner:
         Raises InputError when an answer is not finite, or is one value for a picture of many; DeviceError
         when memory does not suffice for the smallest tile.
         """
-        return _Run(self, x, out).answer()
+        began = time.monotonic()
+        answer = _Run(self, x, out).answer()
+        self.spent += time.monotonic() - began
+        return answer
 
     def network(self, channels: int) -> Callable[[Tensor], Tensor]:
         """What runs the network; decided once for each number of channels."""
         if self.runtime is None:
             return self.forward
         if channels not in self.converted:
+            waits = self.runtime.asked == "auto" and self.spent < PATIENCE
+            if waits and not self.known.setdefault(channels, is_known(self, channels)):
+                return self.forward
             chose = self.runtime.chose
             net, why = offer(self, channels, self.runtime.asked, lambda news: chose("", news))
             self.converted[channels] = net

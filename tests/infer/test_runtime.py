@@ -169,16 +169,32 @@ def test_a_network_that_does_not_suit_stays_with_torch_and_says_so_in_one_line(o
 def test_auto_takes_the_faster_one_and_remembers(openvino, monkeypatch, gain, taken):
     net, x = plain(), torch.rand(1, 3, 30, 40)
     monkeypatch.setattr(converted, "_gain", lambda *_: gain)
+    monkeypatch.setattr("pixcli.infer.runner.PATIENCE", 0)
     ours, told = runner(net, Footprint(2), "auto")
     ours(x)
     assert told[-1] == (taken, f"OpenVINO is {gain} times as fast as torch here")
     monkeypatch.delattr(converted, "_gain")
+    monkeypatch.setattr("pixcli.infer.runner.PATIENCE", 9)
     again, told = runner(net, Footprint(2), "auto")
     again(x)
     assert [name for name, _ in told] == [taken]
 
 
-def test_the_probe_measures(openvino):
+def test_auto_lets_torch_do_a_few_pictures_before_it_converts(openvino, monkeypatch):
+    net, x = plain(), torch.rand(1, 3, 30, 40)
+    monkeypatch.setattr(converted, "_gain", lambda *_: 2.0)
+    ours, told = runner(net, Footprint(2), "auto")
+    ours(x)
+    ours(x)
+    assert told == []
+    assert not openvino().exists()
+    ours.spent = 60
+    ours(x)
+    assert told[-1][0] == "openvino"
+
+
+def test_the_probe_measures(openvino, monkeypatch):
+    monkeypatch.setattr("pixcli.infer.runner.PATIENCE", 0)
     ours, _ = runner(plain(), Footprint(2), "auto")
     ours(torch.rand(1, 3, 30, 40))
     (known,) = openvino().glob("*.json")
