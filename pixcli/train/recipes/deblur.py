@@ -1,4 +1,4 @@
-"""deblur: RestoreUNet on shaken, moved and defocused pictures with noise and JPEG."""
+"""deblur: RestoreUNet on shaken, moved and defocused pictures with noise and JPEG, and their quotients."""
 
 from __future__ import annotations
 
@@ -7,42 +7,80 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, rotate
-from scipy.signal import fftconvolve
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pixcli.infer.shake import SIDE, blurred, kernel_of, without
 from pixcli.train.loop import Batch
 from pixcli.train.restore import Pixels, Restore, jpeg
 
 KERNELS = "data/blur/kernels.npz"
 MEASURED = ("kair12_11", "kair12_12")  # strokes; Levin's and the estimated ones are kept for measuring
-RADIUS = 20
+RADIUS = SIDE // 2
+SHARP_ONES = 0.12  # share of pictures that are not blurred
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+NONE = np.zeros((SIDE, SIDE), np.float32)
+NONE[RADIUS, RADIUS] = 1
+PAIRS = 200  # blurs with what is found of them in a picture
+VIEW = 448  # pixels of those pictures
 
 
 class Deblur(Restore):
+    """The network sees the picture and its quotient by a blur that was found in it, rightly or not."""
+
     name, task = "deblur", "deblur"
     title = "Shake, motion and defocus taken back"
-    arguments = {"maps": 0, "channels": [48, 96, 160], "blocks": [2, 3, 4]}  # noqa: RUF012  blur is wide
-    patch, margin = 128, RADIUS
+    arguments = {"maps": 3, "channels": [48, 96, 160], "blocks": [2, 3, 4]}  # noqa: RUF012  blur is wide
+    patch, margin = 128, 2 * RADIUS + 4
 
     def open(self, data: Path, cache: Path) -> None:
         super().open(data, cache)
         kernels = np.load(data / KERNELS)
         self.kernels = [kernels[name].astype(np.float32) for name in MEASURED]
+        file = cache / f"blurs-{PAIRS}.npy"
+        if not file.exists():
+            np.save(file, np.stack([self.found(np.random.default_rng((9, n))) for n in range(PAIRS)]))
+        self.pairs = np.load(file)
+
+    def found(self, rng: np.random.Generator) -> Pixels:
+        """(2, k, k): a blur, and what is found of it in a photograph."""
+        picture = self.crop(VIEW, rng)
+        kernel = NONE if rng.random() < SHARP_ONES else self.kernel(rng)
+        return np.stack((kernel, kernel_of(torch.from_numpy(self.blur(picture, kernel, rng) @ LUMA)).numpy()))
 
     def degrade(self, clean: Pixels, rng: np.random.Generator) -> Pixels:
-        """Blurred, then noisy, rounded and often coded as JPEG; one in eight is left sharp."""
-        if rng.random() < 0.12:
-            blurred = clean
-        else:
-            kernel = self.kernel(rng)
-            r = len(kernel) // 2
-            padded = np.pad(clean, ((r, r), (r, r), (0, 0)), mode="reflect")
-            blurred = fftconvolve(padded, kernel[..., None], mode="valid", axes=(0, 1)).astype(np.float32)
+        """(H, W, 6): blurred, then noisy, rounded and often coded as JPEG; and its quotient."""
+        kernel, known = self.both(rng)
+        seen = self.blur(clean, kernel, rng)
+        quotient = seen.copy()
+        if known is not None:
+            # sometimes the picture ends here, and nobody knows what was beyond
+            top, left = (self.margin if rng.random() < 0.15 else 0 for _ in range(2))
+            part = torch.from_numpy(np.ascontiguousarray(seen[top:, left:].transpose(2, 0, 1)))
+            divided = without(part, torch.from_numpy(known)).clamp(0, 1)
+            quotient[top:, left:] = (divided * 255).round().numpy().transpose(1, 2, 0) / 255
+        return np.concatenate([seen, quotient], axis=2)
+
+    def both(self, rng: np.random.Generator) -> tuple[Pixels, Pixels | None]:
+        """A blur, and what is known of it: found as above, nearly right, nothing, or something else."""
+        kind = rng.random()
+        if kind < 0.65:
+            pair = self.pairs[int(rng.integers(len(self.pairs)))]
+            pair = np.rot90(pair, int(rng.integers(4)), (1, 2))
+            pair = pair[..., ::-1] if rng.random() < 0.5 else pair
+            return pair[0].copy(), pair[1].copy()
+        kernel = NONE if rng.random() < SHARP_ONES else self.kernel(rng)
+        if kind < 0.85:
+            return kernel, mistaken(kernel, rng)
+        return kernel, None if kind < 0.95 else self.kernel(rng)
+
+    def blur(self, clean: Pixels, kernel: Pixels, rng: np.random.Generator) -> Pixels:
+        picture = torch.from_numpy(np.ascontiguousarray(clean.transpose(2, 0, 1)))
+        soft = blurred(picture, torch.from_numpy(kernel)).numpy().transpose(1, 2, 0)
         if rng.random() < 0.5:
             sigma = np.float32(rng.uniform(0, 4) / 255)
-            blurred = blurred + rng.standard_normal(blurred.shape, dtype=np.float32) * sigma
-        eight = (blurred * 255).round().clip(0, 255).astype(np.uint8)
+            soft = soft + rng.standard_normal(soft.shape, dtype=np.float32) * sigma
+        eight = (soft * 255).round().clip(0, 255).astype(np.uint8)
         if rng.random() < 0.3:
             eight = jpeg(eight, int(rng.integers(70, 98)), halved=rng.random() < 0.5)
         return eight.astype(np.float32) / 255
@@ -66,6 +104,15 @@ class Deblur(Restore):
             k = rotate(self.kernels[int(rng.integers(len(self.kernels)))], rng.uniform(0, 360), order=1)
             k = k[: len(k) // 2 * 2 - 1, : len(k) // 2 * 2 - 1].clip(0)
         return centred(k)
+
+
+def mistaken(kernel: Pixels, rng: np.random.Generator) -> Pixels:
+    """Nearly this blur: a little wider, without its faint parts, or some of them weaker."""
+    k = gaussian_filter(kernel, rng.uniform(0, 0.9))
+    k = np.where(k < rng.uniform(0, 0.25) * k.max(), 0, k)
+    weaker = gaussian_filter(rng.standard_normal(k.shape), 4)
+    k = k * np.exp(rng.uniform(0, 1) * weaker / weaker.std()).astype(np.float32)
+    return centred(k.astype(np.float32))
 
 
 def path(rng: np.random.Generator) -> Pixels:
