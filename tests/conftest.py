@@ -29,7 +29,7 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "superres": ("subpixel", {"channels": 8, "blocks": 1, "scales": [2, 3, 4]}),
     "colorize": ("lite-colour", {"channels": 8, "bins": 0}),
     "denoise": ("restore-unet", SMALL | {"maps": 1}),
-    "deblur": ("restore-unet", SMALL),
+    "deblur": ("restore-unet", SMALL | {"maps": 3}),
     "derain": ("restore-unet", SMALL),
     "inpaint": ("restore-unet", SMALL | {"maps": 1}),
     "enhance-dark": ("illumination-unet", {"channels": [8, 8, 8, 8]}),

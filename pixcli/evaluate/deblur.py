@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixcli.errors import UsageError
 from pixcli.evaluate import datasets, measures
 from pixcli.evaluate.protocols import Files, Row
 from pixcli.evaluate.restoration import Restoration, aligned, noise_of
@@ -22,12 +21,13 @@ NOISE = 1 / 255
 class Deblur(Restoration):
     """Each picture blurred by one of seven kernels estimated from real photographs (`estim_…`, up to 37 px).
 
-    They are kept back for this; noise of 1 of 255 is added. Real pairs are compared at the best shift of one
-    pixel too: `aligned`.
+    They are kept back for this; where they are not, seven arcs are drawn. Noise of 1 of 255 is added. Real
+    pairs are compared at the best shift of one pixel too: `aligned`.
     """
 
     def about(self) -> str:
-        return "blurred by seven kernels of real photographs, noise 1, 8-bit, RGB"
+        kind = "kernels of real photographs" if kept() else "drawn arcs"
+        return f"blurred by seven {kind}, noise 1, 8-bit, RGB"
 
     def spoil(self, truth: measures.Array, number: int) -> NDArray[Any]:
         kernel = kernels()[number % len(kernels())]
@@ -43,13 +43,29 @@ class Deblur(Restoration):
 
 
 def kernels() -> list[measures.Array]:
-    """The kernels that are kept for measuring, in the order of their names. Raises UsageError."""
+    """Those that are kept for measuring, in the order of their names, or else the arcs."""
+    file = kept()
+    if file is None:
+        return [arc(n) for n in range(7)]
+    with np.load(file) as found:
+        named = [found[name] for name in sorted(found) if name.startswith("estim_")]
+    return [k.astype(np.float64) for k in named if len(k) <= LARGEST]
+
+
+def kept() -> Path | None:
+    """The file of kernels in PIXCLI_DATA."""
     path = Path(os.environ.get(datasets.VARIABLE, "")) / "data/blur/kernels.npz"
-    if datasets.VARIABLE not in os.environ or not path.is_file():
-        raise UsageError("the kernels to blur with are not here", f"set {datasets.VARIABLE}")
-    with np.load(path) as file:
-        found = {name: file[name] for name in sorted(file) if name.startswith("estim_")}
-    return [k.astype(np.float64) for k in found.values() if len(k) <= LARGEST]
+    return path if datasets.VARIABLE in os.environ and path.is_file() else None
+
+
+def arc(number: int) -> measures.Array:
+    """(37, 37): an even movement along a bent line of 8 to 26 pixels, each number in another direction."""
+    along = np.linspace(-0.5, 0.5, 400)
+    z = (8 + 3 * number) * (along + 1j * (number - 3) / 3 * (along**2 - 1 / 12)) * np.exp(2.4j * number)
+    edges = np.arange(LARGEST + 1) - LARGEST / 2
+    drawn: measures.Array = np.histogram2d(z.imag, z.real, bins=(edges, edges))[0]
+    drawn /= drawn.sum()
+    return drawn
 
 
 def blur(plane: measures.Array, kernel: measures.Array) -> measures.Array:

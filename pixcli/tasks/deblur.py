@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pixcli.tasks.base import Option, Sample
-from pixcli.tasks.same_size import SameSize
+from pixcli.tasks.same_size import SameSize, seen
 
 if TYPE_CHECKING:
-    from pixcli.media.picture import Picture
+    from pixcli.media.picture import Array, Picture
 
 FEW = 64  # pixels: a picture of a shorter side tells too little of its blur
 
@@ -35,21 +35,27 @@ class Deblur(SameSize):
         return 3 if self.takes == 6 else 0
 
     def prepare(self, picture: Picture) -> Sample:
-        sample = super().prepare(picture)
-        if not self.maps():
-            return sample
+        import numpy as np
         import torch
 
-        x = sample.tensor
-        quotient = x
-        if self.values["kernel"] == "auto" and min(x.shape[1:]) >= FEW:
-            from pixcli.infer.shake import kernel_of, without
-            from pixcli.media.picture import peak_of
-            from pixcli.tasks.working import luma
+        if not self.maps():
+            return super().prepare(picture)
+        rgb = seen(picture)
+        quotient = self.quotient(rgb) if self.values["kernel"] == "auto" else rgb
+        both = np.concatenate((rgb, np.broadcast_to(quotient, (*rgb.shape[:2], 3))), 2)
+        tensor = torch.from_numpy(both).permute(2, 0, 1)
+        return Sample(tensor, picture, tensor.dtype)
 
-            peak = peak_of(picture.pixels.dtype)
-            own = x.float() / peak
-            light = luma(own.expand(3, -1, -1))[0]
-            quotient = without(own, kernel_of(light)).clamp(float(own.min()), float(own.max())) * peak
-            quotient = (quotient if x.dtype.is_floating_point else quotient.round()).to(x.dtype)
-        return Sample(torch.cat((x, quotient.expand(3, -1, -1))), sample.context, sample.answer)
+    def quotient(self, rgb: Array) -> Array:
+        """The picture (H, W, C) divided by its blur, of its type and within its range."""
+        import numpy as np
+
+        from pixcli.infer.shake import kernel_of, without
+        from pixcli.media.colour import as_type
+        from pixcli.tasks.working import luma, planes
+
+        if min(rgb.shape[:2]) < FEW:
+            return rgb
+        x = planes(rgb)
+        divided = without(x, kernel_of(luma(x.expand(3, -1, -1))[0])).clamp(float(x.min()), float(x.max()))
+        return as_type(np.ascontiguousarray(divided.permute(1, 2, 0).numpy()), rgb.dtype)

@@ -142,6 +142,7 @@ def test_every_recipe_can_make_a_step(name, tmp_path, monkeypatch):
         for i in range(3):
             Image.fromarray(rng.integers(0, 256, (500, 520, 3), dtype=np.uint8)).save(folder / f"{i}.png")
     if name == "deblur":
+        monkeypatch.setattr("pixcli.train.recipes.deblur.PAIRS", 2)
         (tmp_path / KERNELS).parent.mkdir()
         np.savez(tmp_path / KERNELS, **{k: np.eye(9, dtype=np.float32) / 9 for k in MEASURED})
     if recipe.classes:
