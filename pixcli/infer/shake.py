@@ -3,7 +3,8 @@
 `kernel_of` goes from coarse to fine (Cho & Lee, SIGGRAPH Asia 2009; Xu & Jia, ECCV 2010): edges are made hard
 by a shock filter, the strongest are kept, the kernel that blurs them into the picture is found by least
 squares, and the picture is divided by it, which gives the edges of the next turn. `without` is Wiener's
-quotient. Neither knows where it is wrong; what follows has to see both pictures.
+quotient. `believable` tells a wrong kernel by the ripples that it leaves, not always: what follows has to see
+both pictures.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ EDGES = 2.0  # how many pixels of edges are kept at first, in sides of the kerne
 RIDGE, SMOOTH = 0.05, 5e-3  # of the least squares for the kernel; of the picture beside the kept edges
 LEAST = 0.05  # of a kernel's largest value: what is less is noise
 GRAIN = 4e-3  # a picture's noise over its slopes, as Wiener has it
+RIPPLES = 1.04  # times as many slopes beside its edges a quotient may have
+FADE = 16  # pixels of the border, where quotients always have ripples
 ROUND = 48  # pixels in which one border becomes the other
 
 
@@ -36,6 +39,20 @@ def kernel_of(light: Tensor) -> Tensor:
         x = resized(x if side > sides()[0] else blurred, list(blurred.shape))
         kernel, x = _at_scale(x, blurred, side)
     return kernel
+
+
+def believable(light: Tensor, divided: Tensor) -> bool:
+    """Whether a quotient (H, W) has its slopes in no more places than the picture.
+
+    A right kernel brings slopes together at edges, a wrong one spreads them in ripples: their L1 norm over
+    their L2 norm falls or rises (Krishnan et al., CVPR 2011). Of both as they are, and without their finest grain.
+    """
+
+    def spread(x: Tensor) -> float:
+        both = torch.stack(slopes(x))[:, FADE:-FADE, FADE:-FADE]
+        return float(both.abs().mean() / both.square().mean().sqrt().clamp(min=1e-6))
+
+    return all(spread(f(divided)) <= RIPPLES * spread(f(light)) for f in (torch.Tensor.clone, smoothed))
 
 
 def sides() -> list[int]:
@@ -146,11 +163,7 @@ def slopes(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def shocked(x: Tensor, turns: int = 4, step: float = 0.5) -> Tensor:
     """Soft edges of (H, W) made hard (Osher & Rudin 1990): dark grows where it is dark, light where light."""
-    t = torch.arange(7) - 3.0
-    bell = (-t.square() / 2).exp()
-    bell = bell / bell.sum()
-    x = F.pad(x[None, None], (3, 3, 3, 3), mode="replicate")
-    x = F.conv2d(F.conv2d(x, bell.view(1, 1, 1, 7)), bell.view(1, 1, 7, 1))[0, 0]
+    x = smoothed(x)
     for _ in range(turns):
         p = F.pad(x[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
         left, right, over, under = p[1:-1, :-2], p[1:-1, 2:], p[:-2, 1:-1], p[2:, 1:-1]
@@ -160,6 +173,15 @@ def shocked(x: Tensor, turns: int = 4, step: float = 0.5) -> Tensor:
         slope = (least(right - x, x - left).square() + least(under - x, x - over).square()).sqrt()
         x = x - step * bend.sign() * slope
     return x
+
+
+def smoothed(x: Tensor) -> Tensor:
+    """(H, W) by a Gaussian of one pixel."""
+    t = torch.arange(7) - 3.0
+    bell = (-t.square() / 2).exp()
+    bell = bell / bell.sum()
+    x = F.pad(x[None, None], (3, 3, 3, 3), mode="replicate")
+    return F.conv2d(F.conv2d(x, bell.view(1, 1, 1, 7)), bell.view(1, 1, 7, 1))[0, 0]
 
 
 def least(a: Tensor, b: Tensor) -> Tensor:

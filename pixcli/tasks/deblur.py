@@ -47,15 +47,18 @@ class Deblur(SameSize):
         return Sample(tensor, picture, tensor.dtype)
 
     def quotient(self, rgb: Array) -> Array:
-        """The picture (H, W, C) divided by its blur, of its type and within its range."""
+        """The picture (H, W, C) divided by its blur, of its type and within its range; or as it is."""
         import numpy as np
 
-        from pixcli.infer.shake import kernel_of, without
+        from pixcli.infer.shake import believable, kernel_of, without
         from pixcli.media.colour import as_type
         from pixcli.tasks.working import luma, planes
 
         if min(rgb.shape[:2]) < FEW:
             return rgb
         x = planes(rgb)
-        divided = without(x, kernel_of(luma(x.expand(3, -1, -1))[0])).clamp(float(x.min()), float(x.max()))
+        light = luma(x.expand(3, -1, -1))[0]
+        divided = without(x, kernel_of(light)).clamp(float(x.min()), float(x.max()))
+        if not believable(light, luma(divided.expand(3, -1, -1))[0]):
+            return rgb
         return as_type(np.ascontiguousarray(divided.permute(1, 2, 0).numpy()), rgb.dtype)

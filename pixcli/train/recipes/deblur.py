@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, rotate
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from pixcli.infer.shake import SIDE, blurred, kernel_of, without
+from pixcli.infer.shake import SIDE, believable, blurred, kernel_of, without
 from pixcli.train.loop import Batch
 from pixcli.train.restore import Pixels, Restore, jpeg
 
 KERNELS = "data/blur/kernels.npz"
 MEASURED = ("kair12_11", "kair12_12")  # strokes; Levin's and the estimated ones are kept for measuring
 RADIUS = SIDE // 2
+LITTLE = 0.01  # of 0..1: a mean error that hardly shows
 SHARP_ONES = 0.12  # share of pictures that are not blurred
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 NONE = np.zeros((SIDE, SIDE), np.float32)
@@ -43,10 +43,12 @@ class Deblur(Restore):
         self.pairs = np.load(file)
 
     def found(self, rng: np.random.Generator) -> Pixels:
-        """(2, k, k): a blur, and what is found of it in a photograph."""
-        picture = self.crop(VIEW, rng)
+        """(2, k, k): a blur, and what is found of it in a photograph; NONE where that is not believable."""
         kernel = NONE if rng.random() < SHARP_ONES else self.kernel(rng)
-        return np.stack((kernel, kernel_of(torch.from_numpy(self.blur(picture, kernel, rng) @ LUMA)).numpy()))
+        light = torch.from_numpy(self.blur(self.crop(VIEW, rng), kernel, rng) @ LUMA)
+        known = kernel_of(light)
+        fits = believable(light, without(light[None], known)[0].clamp(0, 1))
+        return np.stack((kernel, known.numpy() if fits else NONE))
 
     def degrade(self, clean: Pixels, rng: np.random.Generator) -> Pixels:
         """(H, W, 6): blurred, then noisy, rounded and often coded as JPEG; and its quotient."""
@@ -68,7 +70,7 @@ class Deblur(Restore):
             pair = self.pairs[int(rng.integers(len(self.pairs)))]
             pair = np.rot90(pair, int(rng.integers(4)), (1, 2))
             pair = pair[..., ::-1] if rng.random() < 0.5 else pair
-            return pair[0].copy(), pair[1].copy()
+            return pair[0].copy(), None if pair[1, RADIUS, RADIUS] == 1 else pair[1].copy()
         kernel = NONE if rng.random() < SHARP_ONES else self.kernel(rng)
         if kind < 0.85:
             return kernel, mistaken(kernel, rng)
@@ -86,10 +88,15 @@ class Deblur(Restore):
         return eight.astype(np.float32) / 255
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
-        """L1 of pixels and of the spectrum, where what blur takes away shows more (Cho et al., ICCV 2021)."""
+        """L1 of pixels and of the spectrum, where what blur takes away shows more (Cho et al., ICCV 2021).
+
+        By how much is wrong in the picture: what is nearly sharp must not be harmed.
+        """
         answer, clean = net(batch["low"]), batch["high"]
         spectrum = torch.view_as_real(torch.fft.rfft2(answer - clean, norm="ortho"))
-        return F.l1_loss(answer, clean) + spectrum.abs().mean()
+        off = (answer - clean).abs().mean((1, 2, 3)) + spectrum.abs().mean((1, 2, 3, 4))
+        wrong = (batch["low"][:, :3] - clean).abs().mean((1, 2, 3))
+        return (off / (wrong + LITTLE)).mean()
 
     def kernel(self, rng: np.random.Generator) -> Pixels:
         """(k, k), odd, sums to 1: a hand's path, a straight move, a lens out of focus, or a stroke."""
