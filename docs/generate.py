@@ -21,6 +21,8 @@ SHOWN = {
     "precision": "precision {:.2f}",
     "ab_rmse": "ab error {:.1f}",
     "pq": "PQ {:.1%}",
+    "epe_geometric": "geometric mean {:.2f} pixels off",
+    "epe": "mean {:.2f} pixels off",
     "mean_iou": "mean IoU {:.1%}",
     "delta1": "within a quarter {:.1%}",
     "abs_rel": "off by {:.1%}",
@@ -56,7 +58,7 @@ def measured(card: Card) -> str:
             protocol = str(row["protocol"])
             what = (
                 ""
-                if card.task in ("colorize", "depth", "normals", "panoptic")
+                if card.task in ("colorize", "depth", "normals", "panoptic", "flow")
                 else protocol.split(",")[0] + " grey" * ("GRAY" in protocol)
             )
             figure = SHOWN[row["measure"]].format(row["value"])

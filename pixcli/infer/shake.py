@@ -45,7 +45,7 @@ def believable(light: Tensor, divided: Tensor) -> bool:
     """Whether a quotient (H, W) has its slopes in no more places than the picture.
 
     A right kernel brings slopes together at edges, a wrong one spreads them in ripples: their L1 norm over
-    their L2 norm falls or rises (Krishnan et al., CVPR 2011). Of both as they are, and without their finest grain.
+    their L2 norm falls or rises (Krishnan et al., CVPR 2011). Both as they are, and without the finest grain.
     """
 
     def spread(x: Tensor) -> float:

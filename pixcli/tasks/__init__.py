@@ -33,6 +33,7 @@ LISTED = {
         "Panoptic",
         "Label every pixel of photographs and films, and tell one thing from the next.",
     ),
+    "flow": ("Flow", "Tell where everything has moved to from one picture or frame to the next."),
 }
 __all__ = ["TASKS", "MapTask", "Option", "PictureTask", "Result", "Sample", "Task"]
 
