@@ -24,7 +24,8 @@ LEAST = 0.05  # of a kernel's largest value: what is less is noise
 GRAIN = 4e-3  # a picture's noise over its slopes, as Wiener has it
 RIPPLES = 1.04  # times as many slopes beside its edges a quotient may have
 FADE = 16  # pixels of the border, where quotients always have ripples
-ROUND = 48  # pixels in which one border becomes the other
+STRIP = 2048  # rows
+ROUND = 48  # pixels, at least, in which one border becomes the other
 
 
 def kernel_of(light: Tensor) -> Tensor:
@@ -110,7 +111,7 @@ def without(
     grain: how much noise counts beside the picture's slopes. slope: those that are wanted, (H, W) each, to
     the right and down; none where not said.
     """
-    size = [n + ROUND for n in y.shape[1:]]
+    size = [wide(n) for n in y.shape[1:]]
     k = torch.fft.rfft2(_at_corner(kernel, size))
     right, down = (torch.zeros(size) for _ in range(2))
     right[0, 0] = down[0, 0] = -1
@@ -118,24 +119,39 @@ def without(
     d = [torch.fft.rfft2(f) for f in (right, down)]
     above = k.conj() * torch.fft.rfft2(closed(y))
     if slope is not None:
-        wanted = (F.pad(g, (0, ROUND, 0, ROUND)) for g in slope)
+        wanted = (F.pad(g, (0, size[1] - g.shape[1], 0, size[0] - g.shape[0])) for g in slope)
         above = above + grain * sum((f.conj() * torch.fft.rfft2(g) for f, g in zip(d, wanted, strict=True)))
     below = k.abs().square() + grain * sum(f.abs().square() for f in d)
     x: Tensor = torch.fft.irfft2(above / below, s=size)
     return x[:, : y.shape[1], : y.shape[2]]
 
 
+def wide(n: int) -> int:
+    """A side with its border, of a length that transforms are fast in."""
+    return -(-(n + ROUND) // 16) * 16
+
+
 def closed(y: Tensor) -> Tensor:
-    """(C, H + ROUND, W + ROUND): in the border the lower edge becomes the upper, the right the left."""
-    share = (torch.arange(ROUND) + 0.5) / ROUND
+    """(C, wide(H), wide(W)): in the border the lower edge becomes the upper, the right the left."""
     for axis in (1, 2):
         n = y.shape[axis]
-        take = torch.arange(ROUND).clamp(max=n - 1)
-        ends = (y.index_select(axis, i) for i in (n - 1 - take, take.flip(0)))
-        w = share.view(-1, 1) if axis == 1 else share
-        last, first = ends
-        y = torch.cat((y, last * (1 - w) + first * w), axis)
+        border = wide(n) - n
+        take = torch.arange(border).clamp(max=n - 1)
+        last, first = (y.index_select(axis, i) for i in (n - 1 - take, take.flip(0)))
+        share = (torch.arange(border) + 0.5) / border
+        y = torch.cat((y, torch.lerp(last, first, share.view(-1, 1) if axis == 1 else share)), axis)
     return y
+
+
+def in_strips(y: Tensor, kernel: Tensor) -> Tensor:
+    """`without`, of a picture (C, H, W) of any size: some rows and one colour at a time."""
+    parts = []
+    for top in range(0, y.shape[1], STRIP):
+        above = min(top, ROUND)
+        rows = y[:, top - above : top + STRIP + ROUND]
+        done = torch.cat([without(plane[None], kernel) for plane in rows])
+        parts.append(done[:, above : above + STRIP])
+    return torch.cat(parts, 1)
 
 
 def blurred(x: Tensor, kernel: Tensor) -> Tensor:

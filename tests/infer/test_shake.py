@@ -64,6 +64,16 @@ def test_the_kernel_is_found(seed):
     assert error(shake.without(blurred, found), sharp) < 0.8 * error(blurred, sharp)
 
 
+def test_strips_are_seamless(monkeypatch):
+    sharp = poster(300, 120)
+    blurred = shaken(sharp)
+    whole = shake.without(blurred, hook())
+    monkeypatch.setattr(shake, "STRIP", 100)
+    strips = shake.in_strips(blurred, hook())
+    assert strips.shape == whole.shape
+    assert error(strips, sharp) < 1.1 * error(whole, sharp)
+
+
 @pytest.mark.parametrize("size", [(64, 64), (64, 900), (801, 65)])
 def test_any_size_and_nothing_to_see(size):
     for picture in (torch.zeros(size), torch.full(size, 1.0), torch.rand(size)):
