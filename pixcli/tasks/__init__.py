@@ -17,6 +17,7 @@ LISTED = {
     "colorize": ("Colorize", "Colour black-and-white photographs and films."),
     "superres": ("SuperRes", "Enlarge photographs and films by any factor."),
     "denoise": ("Denoise", "Remove noise from photographs and films."),
+    "deblur": ("Deblur", "Sharpen what camera shake, motion or a lens out of focus have blurred."),
     "derain": ("Derain", "Remove falling rain, or drops on a window, from photographs and films."),
     "enhance-dark": (
         "EnhanceDark",
