@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,9 @@ import pytest
 import pixcli as package
 from pixcli.infer.footprint import Footprint
 from pixcli.tasks import TASKS
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell does that to what it runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("PIXCLI_")}
 ENVIRONMENT |= {"COLUMNS": "100", "PYTHONPATH": str(Path(package.__file__).parents[1])}
