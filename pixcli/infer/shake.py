@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pixcli.infer.resize import resize
+
 SIDE = 41  # pixels of the largest kernel that is looked for
 LOOK = 768  # of the picture's middle that is looked at
 TURNS = 5  # at each scale
@@ -35,9 +37,9 @@ def kernel_of(light: Tensor) -> Tensor:
     y = light[top : top + height, left : left + width].float()
     kernel, x = torch.ones(1, 1), y
     for side in sides():
-        size = [max(side + 8, round(n * side / SIDE)) for n in (height, width)]
-        blurred = resized(y, size) if side < SIDE else y
-        x = resized(x if side > sides()[0] else blurred, list(blurred.shape))
+        size = [n if side == SIDE else max(side + 8, round(n * side / SIDE)) for n in (height, width)]
+        blurred = resize(y[None], *size)[0]
+        x = resize(x[None], *size)[0] if side > sides()[0] else blurred
         kernel, x = _at_scale(x, blurred, side)
     return kernel
 
@@ -226,9 +228,3 @@ def thresholds(gx: Tensor, gy: Tensor, size: Tensor, useful: Tensor, count: floa
             wide.append(useful[here].topk(min(int(here.sum()), 3 * need)).values[-1])
     nothing = torch.zeros(())
     return min(strong, default=nothing), min(wide, default=nothing)
-
-
-def resized(x: Tensor, size: list[int]) -> Tensor:
-    if list(x.shape) == size:
-        return x
-    return F.interpolate(x[None, None], size=size, mode="bicubic", align_corners=False, antialias=True)[0, 0]

@@ -19,6 +19,7 @@ from pixcli.train.photographs import SHARP
 from pixcli.train.store import Source, Store, crop
 
 Pixels = NDArray[Any]  # float32 in 0..1
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Restore(Recipe):
@@ -71,7 +72,7 @@ class Restore(Recipe):
             turned = turned[:, ::-1]
         clean = turned.astype(np.float32) / 255
         if rng.random() < self.grey:
-            clean = (clean @ np.array([0.299, 0.587, 0.114], np.float32))[..., None].repeat(3, 2)
+            clean = (clean @ LUMA)[..., None].repeat(3, 2)
         return np.ascontiguousarray(clean)
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:

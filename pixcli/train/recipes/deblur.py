@@ -11,14 +11,13 @@ from torch import Tensor, nn
 
 from pixcli.infer.shake import SIDE, believable, blurred, kernel_of, without
 from pixcli.train.loop import Batch
-from pixcli.train.restore import Pixels, Restore, jpeg
+from pixcli.train.restore import LUMA, Pixels, Restore, jpeg
 
 KERNELS = "data/blur/kernels.npz"
 MEASURED = ("kair12_11", "kair12_12")  # strokes; Levin's and the estimated ones are kept for measuring
 RADIUS = SIDE // 2
 LITTLE = 0.01  # of 0..1: a mean error that hardly shows
 SHARP_ONES = 0.12  # share of pictures that are not blurred
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 NONE = np.zeros((SIDE, SIDE), np.float32)
 NONE[RADIUS, RADIUS] = 1
 PAIRS = 200  # blurs with what is found of them in a picture
