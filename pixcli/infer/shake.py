@@ -1,10 +1,10 @@
 """A picture blurred all over by one movement, or by a lens: which blur it was, and the picture without it.
 
-`kernel_of` goes from coarse to fine (Cho & Lee, SIGGRAPH Asia 2009; Xu & Jia, ECCV 2010): edges are made hard
-by a shock filter, the strongest are kept, the kernel that blurs them into the picture is found by least
-squares, and the picture is divided by it, which gives the edges of the next turn. `without` is Wiener's
-quotient. `believable` tells a wrong kernel by the ripples that it leaves, not always: what follows has to see
-both pictures.
+`kernel_of` goes from coarse to fine, from the kernel to the picture and back (Xu, Zheng & Jia, CVPR 2013; Pan
+et al., CVPR 2014): the picture is sought that has few slopes and is blurred into what is seen, its strongest
+edges are kept, and the kernel that blurs them into those of the picture is found by least squares. `without`
+is Wiener's quotient. `believable` tells a wrong kernel by the ripples that it leaves, not always: what
+follows has to see both pictures.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from pixcli.infer.resize import resize
 SIDE = 41  # pixels of the largest kernel that is looked for
 LOOK = 768  # of the picture's middle that is looked at
 TURNS = 5  # at each scale
-EDGES = 2.0  # how many pixels of edges are kept at first, in sides of the kernel times that of the picture
-RIDGE, SMOOTH = 0.05, 5e-3  # of the least squares for the kernel; of the picture beside the kept edges
-LEAST = 0.05  # of a kernel's largest value: what is less is noise
+FEW, FEWEST = 4e-3, 1e-4  # what a slope of the picture costs, at first and at last
+STIFF = 1e4  # how firmly slopes are held in the end to those that are kept
+EDGES = 80  # times the kernel's side: how many pixels of edges are kept at first
+RIDGE = 2.0  # of the least squares for the kernel
+LEAST, PART = 0.05, 0.1  # of a kernel's largest value, of its sum: what is less, or is less of it, is noise
 GRAIN = 4e-3  # a picture's noise over its slopes, as Wiener has it
-RIPPLES = 1.04  # times as many slopes beside its edges a quotient may have
+RIPPLES = 1.0  # times as many slopes beside its edges a quotient may have
 FADE = 16  # pixels of the border, where quotients always have ripples
 STRIP = 2048  # rows
 ROUND = 48  # pixels, at least, in which one border becomes the other
@@ -35,12 +37,11 @@ def kernel_of(light: Tensor) -> Tensor:
     height, width = (min(n, LOOK) for n in light.shape)
     top, left = ((n - m) // 2 for n, m in zip(light.shape, (height, width), strict=True))
     y = light[top : top + height, left : left + width].float()
-    kernel, x = torch.ones(1, 1), y
+    kernel, cost = torch.tensor([[0.0, 0, 0], [0, 0.5, 0.5], [0, 0, 0]]), FEW
     for side in sides():
         size = [n if side == SIDE else max(side + 8, round(n * side / SIDE)) for n in (height, width)]
-        blurred = resize(y[None], *size)[0]
-        x = resize(x[None], *size)[0] if side > sides()[0] else blurred
-        kernel, x = _at_scale(x, blurred, side)
+        kernel = tidy(F.interpolate(kernel[None, None], (side, side), mode="bilinear")[0, 0], part=0)
+        kernel, cost = _at_scale(resize(y[None], *size)[0], kernel, cost)
     return kernel
 
 
@@ -66,66 +67,126 @@ def sides() -> list[int]:
     return found
 
 
-def _at_scale(x: Tensor, y: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """The kernel (side, side) and the picture without it. x: what it may be like; y: it, blurred."""
+def _at_scale(y: Tensor, kernel: Tensor, cost: float) -> tuple[Tensor, float]:
+    """The kernel, made better by a picture of its scale; cost: of a slope, then what it has come down to."""
+    side = len(kernel)
+    size = [max(n, 2 * side) for n in y.shape]
     inner = torch.zeros_like(y)
     border = max(2, side // 2)
     inner[border:-border, border:-border] = 1
-    seen = [torch.fft.rfft2(g * inner) for g in slopes(y)]
-    useful, kernel = usefulness(y, side), torch.ones(1, 1)
-    strong = wide = torch.zeros(())
-    for turn in range(TURNS):
-        gx, gy = slopes(shocked(x))
-        size = (gx.square() + gy.square()).sqrt()
-        if turn == 0:
-            strong, wide = thresholds(gx, gy, size, useful, EDGES * side * math.sqrt(y.numel()))
-        keep = (size > strong) & (useful > wide)
+    seen = [torch.fft.rfft2(g * inner, s=size) for g in slopes(y)]
+    strong = None
+    for _ in range(TURNS):
+        gx, gy = slopes(latent(y, kernel, cost))
+        steep = gx.square() + gy.square()
+        strong = threshold(gx, gy, steep, EDGES * side) if strong is None else strong / 1.21
+        keep = inner * (steep >= strong)
+        edges = [torch.fft.rfft2(g * keep, s=size) for g in (gx, gy)]
+        kernel = tidy(fitted(edges, seen, side, size))
+        cost = max(cost / 1.1, FEWEST)
+    return kernel, cost
+
+
+def latent(y: Tensor, kernel: Tensor, cost: float) -> Tensor:
+    """The picture (H, W) with few slopes that the kernel blurs into y.
+
+    Least |k ∗ x - y|² + cost · the number of slopes that are not 0, by half-quadratic splitting: slopes that
+    do not pay for themselves are made 0, the picture is drawn to the others, ever more firmly.
+    """
+    y, shape = closed(y[None])[0], y.shape
+    size = list(y.shape)
+    k, d = torch.fft.rfft2(_at_corner(kernel, size)), differences(size)
+    above, below = k.conj() * torch.fft.rfft2(y), k.abs().square()
+    steps = sum(f.abs().square() for f in d)
+    x, firm = y, 2 * cost
+    while firm < STIFF:
+        gx, gy = torch.roll(x, -1, 1) - x, torch.roll(x, -1, 0) - x
+        keep = gx.square() + gy.square() >= cost / firm
         gx, gy = gx * keep, gy * keep
-        edges = [torch.fft.rfft2(g * inner) for g in (gx, gy)]
-        kernel = fitted(edges, seen, side, list(y.shape))
-        x = without(y[None], kernel, SMOOTH, (gx, gy))[0]
-        strong, wide = strong / 1.1, wide / 1.1
-    return kernel, x
+        back = torch.roll(gx, 1, 1) - gx + torch.roll(gy, 1, 0) - gy
+        x = torch.fft.irfft2((above + firm * torch.fft.rfft2(back)) / (below + firm * steps), s=size)
+        firm *= 2
+    return x[: shape[0], : shape[1]]
 
 
-def fitted(edges: list[Tensor], seen: list[Tensor], side: int, size: list[int]) -> Tensor:
-    """The kernel that makes of the edges what is seen, by their spectra; positive, in few parts, centred."""
-    both = sum((a.conj() * b for a, b in zip(edges, seen, strict=True)), torch.zeros(()))
-    power = sum((a.abs().square() for a in edges), torch.zeros(()))
-    k = torch.fft.irfft2(both / (power + RIDGE * power.mean() + 1e-12), s=size)
-    r = side // 2
-    k = torch.roll(k, (r, r), (0, 1))[:side, :side].clamp(min=0)
+def fitted(edges: list[Tensor], seen: list[Tensor], side: int, size: list[int], turns: int = 25) -> Tensor:
+    """(side, side): the kernel that makes of the edges what is seen, by their spectra (`size`, real).
+
+    Least squares by conjugate gradients. A kernel needs no more of the edges than how they go with themselves
+    and with what is seen at distances within its side.
+    """
+    own = _near(edges, edges, side, size)
+    right = _near(edges, seen, side // 2 + 1, size)
+    wide = [4 * side, 4 * side]
+    spectrum = torch.fft.rfft2(_at_corner(own, wide))
+
+    def applied(k: Tensor) -> Tensor:
+        product: Tensor = torch.fft.irfft2(spectrum * torch.fft.rfft2(k, s=wide), s=wide)
+        return product[:side, :side] + RIDGE * k
+
+    k, left = torch.zeros(side, side), right
+    step, size_of = left, left.square().sum()
+    enough = 1e-8 * size_of
+    for _ in range(turns):
+        if not size_of > enough:
+            break
+        made = applied(step)
+        far = size_of / (step * made).sum()
+        k, left = k + far * step, left - far * made
+        size_of, before = left.square().sum(), size_of
+        step = left + size_of / before * step
+    return k
+
+
+def _near(a: list[Tensor], b: list[Tensor], side: int, size: list[int]) -> Tensor:
+    """(2 side - 1,) * 2: how planes go together at distances under `side`, from their spectra."""
+    r = side - 1
+    c = torch.fft.irfft2(sum((p.conj() * q for p, q in zip(a, b, strict=True)), torch.zeros(())), s=size)
+    return torch.roll(c, (r, r), (0, 1))[: 2 * r + 1, : 2 * r + 1]
+
+
+def tidy(k: Tensor, part: float = PART) -> Tensor:
+    """A kernel without what is faint, negative or a small part by itself; sums to 1, centred."""
+    r = len(k) // 2
+    k = k.nan_to_num(0).clamp(min=0)
     k = torch.where(k < LEAST * k.max(), 0.0, k)
-    round_it = F.avg_pool2d(k[None], 5, 1, 2, divisor_override=1)[0]
-    k = torch.where(round_it < LEAST * k.sum(), 0.0, k)  # specks by themselves
+    if part:
+        number = parts(k > 0)
+        weight = torch.zeros(k.numel() + 1).index_add_(0, number.flatten(), k.flatten())
+        k = torch.where(weight[number] < part * k.sum(), 0.0, k)
     if not k.sum() > 0:
+        k = torch.zeros_like(k)
         k[r, r] = 1
     k = k / k.sum()
-    steps = torch.arange(side, dtype=k.dtype) - r
+    steps = torch.arange(len(k), dtype=k.dtype) - r
     return torch.roll(k, (-round(float(k.sum(1) @ steps)), -round(float(k.sum(0) @ steps))), (0, 1))
 
 
-def without(
-    y: Tensor, kernel: Tensor, grain: float = GRAIN, slope: tuple[Tensor, Tensor] | None = None
-) -> Tensor:
-    """Wiener's quotient of a picture (C, H, W) and a kernel (k, k).
+def parts(there: Tensor) -> Tensor:
+    """(H, W), which part each pixel belongs to, pixels that touch being of one; 0 where nothing is."""
+    first = torch.arange(1.0, there.numel() + 1).view(there.shape) * there
+    while True:
+        number = F.max_pool2d(first[None], 3, 1, 1)[0] * there
+        if torch.equal(number, first):
+            return number.long()
+        first = number
 
-    grain: how much noise counts beside the picture's slopes. slope: those that are wanted, (H, W) each, to
-    the right and down; none where not said.
-    """
+
+def without(y: Tensor, kernel: Tensor) -> Tensor:
+    """Wiener's quotient of a picture (C, H, W) and a kernel (k, k)."""
     size = [wide(n) for n in y.shape[1:]]
     k = torch.fft.rfft2(_at_corner(kernel, size))
+    below = k.abs().square() + GRAIN * sum(f.abs().square() for f in differences(size))
+    x: Tensor = torch.fft.irfft2(k.conj() * torch.fft.rfft2(closed(y)) / below, s=size)
+    return x[:, : y.shape[1], : y.shape[2]]
+
+
+def differences(size: list[int]) -> list[Tensor]:
+    """The spectra of the slopes to the right and down, in a plane that closes on itself."""
     right, down = (torch.zeros(size) for _ in range(2))
     right[0, 0] = down[0, 0] = -1
     right[0, -1] = down[-1, 0] = 1
-    d = [torch.fft.rfft2(f) for f in (right, down)]
-    above = k.conj() * torch.fft.rfft2(closed(y))
-    if slope is not None:
-        wanted = (F.pad(g, (0, size[1] - g.shape[1], 0, size[0] - g.shape[0])) for g in slope)
-        above = above + grain * sum((f.conj() * torch.fft.rfft2(g) for f, g in zip(d, wanted, strict=True)))
-    below = k.abs().square() + grain * sum(f.abs().square() for f in d)
-    x: Tensor = torch.fft.irfft2(above / below, s=size)
-    return x[:, : y.shape[1], : y.shape[2]]
+    return [torch.fft.rfft2(f) for f in (right, down)]
 
 
 def wide(n: int) -> int:
@@ -179,20 +240,6 @@ def slopes(x: Tensor) -> tuple[Tensor, Tensor]:
     return F.pad(right, (0, 1)), F.pad(down, (0, 0, 0, 1))
 
 
-def shocked(x: Tensor, turns: int = 4, step: float = 0.5) -> Tensor:
-    """Soft edges of (H, W) made hard (Osher & Rudin 1990): dark grows where it is dark, light where light."""
-    x = smoothed(x)
-    for _ in range(turns):
-        p = F.pad(x[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
-        left, right, over, under = p[1:-1, :-2], p[1:-1, 2:], p[:-2, 1:-1], p[2:, 1:-1]
-        gx, gy = (right - left) / 2, (under - over) / 2
-        across = (p[2:, 2:] + p[:-2, :-2] - p[2:, :-2] - p[:-2, 2:]) / 4
-        bend = gx * gx * (right + left - 2 * x) + 2 * gx * gy * across + gy * gy * (under + over - 2 * x)
-        slope = (least(right - x, x - left).square() + least(under - x, x - over).square()).sqrt()
-        x = x - step * bend.sign() * slope
-    return x
-
-
 def smoothed(x: Tensor) -> Tensor:
     """(H, W) by a Gaussian of one pixel."""
     t = torch.arange(7) - 3.0
@@ -202,29 +249,9 @@ def smoothed(x: Tensor) -> Tensor:
     return F.conv2d(F.conv2d(x, bell.view(1, 1, 1, 7)), bell.view(1, 1, 7, 1))[0, 0]
 
 
-def least(a: Tensor, b: Tensor) -> Tensor:
-    """The smaller of two slopes, 0 where they run against each other."""
-    return torch.where(a * b > 0, torch.minimum(a.abs(), b.abs()), 0.0)
-
-
-def usefulness(y: Tensor, side: int) -> Tensor:
-    """(H, W), near 1 at edges wider than the kernel, near 0 in grain, whose slopes cancel (Xu & Jia)."""
-    gx, gy = slopes(y)
-    planes = torch.stack((gx, gy, (gx.square() + gy.square()).sqrt()))
-    side |= 1
-    mean = F.avg_pool2d(planes[None], side, 1, side // 2, count_include_pad=False)[0]
-    return (mean[0].square() + mean[1].square()).sqrt() / (mean[2] + 0.5 / 255)
-
-
-def thresholds(gx: Tensor, gy: Tensor, size: Tensor, useful: Tensor, count: float) -> tuple[Tensor, Tensor]:
-    """Of slope and of usefulness, so that a quarter of `count` pixels is left in each of four directions."""
+def threshold(gx: Tensor, gy: Tensor, steep: Tensor, count: float) -> Tensor:
+    """Of `steep`, so that at least a quarter of `count` pixels is left in each of four directions."""
     way = (torch.atan2(gy, gx) % math.pi / (math.pi / 4)).long().clamp(max=3)
-    need = max(1, min(int(count), size.numel() // 4) // 4)
-    strong, wide = [], []
-    for n in range(4):
-        here = way == n
-        if int(here.sum()) > need:
-            strong.append(size[here].topk(need).values[-1])
-            wide.append(useful[here].topk(min(int(here.sum()), 3 * need)).values[-1])
-    nothing = torch.zeros(())
-    return min(strong, default=nothing), min(wide, default=nothing)
+    need = max(1, min(int(count), steep.numel() // 4) // 4)
+    kept = [steep[way == n] for n in range(4)]
+    return min((s.topk(need).values[-1] for s in kept if len(s) > need), default=torch.zeros(()))

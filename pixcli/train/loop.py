@@ -120,7 +120,8 @@ def train(
     """Train to the end of the schedule; the network is the averaged one.
 
     run: folder of this run: `last.pt` (everything needed to go on), `log.jsonl`. precision: "bf16" runs the
-    network under autocast. start: a checkpoint whose averaged weights to begin from (what fits is taken).
+    network under autocast. start: weights to begin from, of a checkpoint (averaged) or a .safetensors file;
+    what fits is taken.
     every: seconds between checkpoints.
     """
     run.mkdir(parents=True, exist_ok=True)
@@ -129,8 +130,7 @@ def train(
     s = recipe.schedule
     net = recipe.build().to(device).to(memory_format=torch.channels_last)
     if start is not None:
-        begun = torch.load(start, weights_only=True, map_location=device)["average"]
-        _take(net, recipe.adopt(begun), say)
+        _take(net, recipe.adopt(_begun(start, device)), say)
     average = {k: v.detach().clone() for k, v in net.state_dict().items()}
     optimiser = recipe.optimiser(net)
     step, spent = 0, 0.0
@@ -227,6 +227,15 @@ def _blend(average: dict[str, Tensor], net: nn.Module, keep: float) -> None:
             average[k].lerp_(v, 1 - keep)
         else:
             average[k].copy_(v)
+
+
+def _begun(start: Path, device: torch.device) -> dict[str, Tensor]:
+    if start.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return {k: v.float() for k, v in load_file(start, device=str(device)).items()}
+    averaged: dict[str, Tensor] = torch.load(start, weights_only=True, map_location=device)["average"]
+    return averaged
 
 
 def _take(net: nn.Module, weights: dict[str, Tensor], say: Callable[[str], None]) -> None:

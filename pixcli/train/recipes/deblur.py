@@ -20,7 +20,7 @@ LITTLE = 0.01  # of 0..1: a mean error that hardly shows
 SHARP_ONES = 0.12  # share of pictures that are not blurred
 NONE = np.zeros((SIDE, SIDE), np.float32)
 NONE[RADIUS, RADIUS] = 1
-PAIRS = 200  # blurs with what is found of them in a picture
+PAIRS = 160  # blurs with what is found of them in a picture
 VIEW = 448  # pixels of those pictures
 
 
@@ -123,7 +123,7 @@ def mistaken(kernel: Pixels, rng: np.random.Generator) -> Pixels:
 
 def path(rng: np.random.Generator) -> Pixels:
     """The path of a shaken camera: a speed that drifts, swings back and now and then jumps."""
-    steps, size = 200, rng.triangular(0.8, 1.5, 10)  # size: standard deviation of the path, in pixels
+    steps, size = 200, rng.triangular(0.8, 2.0, 10.5)  # size: standard deviation of the path, in pixels
     inertia, pull = rng.uniform(0.8, 0.995), rng.uniform(0, 0.02)
     place, speed, points = 0j, complex(*rng.normal(size=2)), []
     for kick in rng.normal(size=(steps, 2)):
