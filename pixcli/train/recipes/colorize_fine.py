@@ -1,7 +1,7 @@
 """colorize, second stage: the same at the working size of whole photographs, with larger pictures.
 
-Start it from the first stage, or from the weight before (`--start weights/colorize.safetensors`). The decoder is
-moved by Muon, the encoder by AdamW.
+Start it from the first stage, or from the weight before (`--start weights/colorize.safetensors`). The decoder
+is moved by Muon, the encoder by AdamW.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ LARGER = (
         colourful=6,
         hold_every=40,
         optional=True,
-        title="1,907 photographs in the manner of Pascal VOC (public repository BernieChen96/ImageClassification, "
-        "69098f4, JPEGImages)",
+        title="1,907 photographs in the manner of Pascal VOC (public repository "
+        "BernieChen96/ImageClassification, 69098f4, JPEGImages)",
         licence="none stated",
     ),
     Source(
@@ -37,7 +37,8 @@ LARGER = (
         colourful=6,
         hold_every=40,
         optional=True,
-        title="1,000 photographs of Flickr8k (public repository quantumnaan/sic_translator, d27da85, data/images)",
+        title="1,000 photographs of Flickr8k (public repository quantumnaan/sic_translator, d27da85, "
+        "data/images)",
         licence="none stated",
     ),
 )
