@@ -50,7 +50,8 @@ def measured(tmp_path, monkeypatch):
             folder.mkdir()
             for i in range(3):
                 scene(48 + i, 53, i).save(folder / f"{i}.png")
-        return evaluate(task, folder, model=str(card.path), keep=tmp_path / "kept", **options)
+        kept = options.pop("keep", tmp_path / "kept")
+        return evaluate(task, folder, model=str(card.path), keep=kept, **options)
 
     return run
 
@@ -91,6 +92,15 @@ def test_an_identity_is_as_good_as_its_input(measured, tmp_path, task):
     assert table.mean["psnr"] < 35
     assert table.mean["worse"] == 0
     agrees(table.mean, judged("rgb", tmp_path / "kept"), "psnr", "ssim")
+
+
+def test_derain_is_measured_behind_drops(measured, tmp_path):
+    table = measured("derain", kind="drops")
+    assert table.protocol.startswith("drops of four kinds")
+    assert "--kind drops --model" in table.command
+    assert table.mean["psnr"] == pytest.approx(table.mean["input_psnr"], abs=1e-6)
+    assert 15 < table.mean["psnr"] < 40
+    assert "--kind" not in measured("derain", folder=tmp_path / "set", keep=tmp_path / "rain").command
 
 
 @pytest.mark.parametrize("task", ["denoise", "deblur", "derain", "enhance-dark"])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 
 import pixcli.train
@@ -68,6 +69,23 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
     assert said[0].startswith("going on from step 25")
     for a, b in zip(whole.net.parameters(), again.net.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("name", ["last.pt", "weights.safetensors"])
+def test_a_run_begins_from_a_checkpoint_or_a_weight(tmp_path, name):
+    first = train(Double(), tmp_path, tmp_path / "run", device=CPU, say=lambda _: None)
+    begin = tmp_path / "run" / name
+    if begin.suffix == ".safetensors":
+        save_file({k: v.half() for k, v in first.net.state_dict().items()}, begin)
+
+    class Still(Double):
+        schedule = replace(Double.schedule, steps=1, rate=0.0)
+
+    said: list[str] = []
+    second = train(Still(), tmp_path, tmp_path / "next", device=CPU, start=begin, say=said.append)
+    assert said[0] == "began from 2 of 2 tensors"
+    for a, b in zip(first.net.parameters(), second.net.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=2e-3, rtol=0)
 
 
 def test_minutes_shorten_the_schedule(tmp_path):
