@@ -2,9 +2,10 @@
 
 `kernel_of` goes from coarse to fine, from the kernel to the picture and back (Xu, Zheng & Jia, CVPR 2013; Pan
 et al., CVPR 2014): the picture is sought that has few slopes and is blurred into what is seen, its strongest
-edges are kept, and the kernel that blurs them into those of the picture is found by least squares. `without`
-is Wiener's quotient. `believable` tells a wrong kernel by the ripples that it leaves, not always: what
-follows has to see both pictures.
+edges are kept, and the kernel that blurs them into those of the picture is found by least squares. Which
+kernel that leads to hangs on where it begins, so it begins several times, and what has led to the clearest
+picture by a middle scale goes on. `without` is Wiener's quotient. `believable` tells a wrong kernel by the
+ripples that it leaves, not always: what follows has to see both pictures.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from pixcli.infer.resize import resize
 SIDE = 41  # pixels of the largest kernel that is looked for
 LOOK = 768  # of the picture's middle that is looked at
 TURNS = 5  # at each scale
-FEW, FEWEST = 4e-3, 1e-4  # what a slope of the picture costs, at first and at last
+FEW, FEWEST = (4e-3, 8e-3), 1e-4  # what a slope of the picture costs, at first and at last
+CHOOSE = 4  # scales, after which the best beginning is known
 STIFF = 1e4  # how firmly slopes are held in the end to those that are kept
 EDGES = 80  # times the kernel's side: how many pixels of edges are kept at first
 RIDGE = 2.0  # of the least squares for the kernel
@@ -37,12 +39,23 @@ def kernel_of(light: Tensor) -> Tensor:
     height, width = (min(n, LOOK) for n in light.shape)
     top, left = ((n - m) // 2 for n, m in zip(light.shape, (height, width), strict=True))
     y = light[top : top + height, left : left + width].float()
-    kernel, cost = torch.tensor([[0.0, 0, 0], [0, 0.5, 0.5], [0, 0, 0]]), FEW
+    scales = []
     for side in sides():
         size = [n if side == SIDE else max(side + 8, round(n * side / SIDE)) for n in (height, width)]
-        kernel = tidy(F.interpolate(kernel[None, None], (side, side), mode="bilinear")[0, 0], part=0)
-        kernel, cost = _at_scale(resize(y[None], *size)[0], kernel, cost)
-    return kernel
+        scales.append((side, resize(y[None], *size)[0]))
+    lying = torch.tensor([[0.0, 0, 0], [0, 0.5, 0.5], [0, 0, 0]])
+    begun = [_through(scales[:CHOOSE], kernel, cost) for kernel in (lying, lying.T) for cost in FEW]
+    middle = scales[CHOOSE - 1][1]
+    best = min(begun, key=lambda b: spread(smoothed(without(middle[None], b[0])[0])))
+    return _through(scales[CHOOSE:], *best)[0]
+
+
+def sides() -> list[int]:
+    """Of the kernel from the coarsest scale on, odd, each about √2 times the last."""
+    found = [SIDE]
+    while found[0] > 5:
+        found.insert(0, (int(found[0] / math.sqrt(2)) - 1) // 2 * 2 + 1)
+    return found
 
 
 def believable(light: Tensor, divided: Tensor) -> bool:
@@ -51,20 +64,22 @@ def believable(light: Tensor, divided: Tensor) -> bool:
     A right kernel brings slopes together at edges, a wrong one spreads them in ripples: their L1 norm over
     their L2 norm falls or rises (Krishnan et al., CVPR 2011). Both as they are, and without the finest grain.
     """
-
-    def spread(x: Tensor) -> float:
-        both = torch.stack(slopes(x))[:, FADE:-FADE, FADE:-FADE]
-        return float(both.abs().mean() / both.square().mean().sqrt().clamp(min=1e-6))
-
     return all(spread(f(divided)) <= RIPPLES * spread(f(light)) for f in (torch.Tensor.clone, smoothed))
 
 
-def sides() -> list[int]:
-    """Of the kernel from the coarsest scale on, odd, each about √2 times the last."""
-    found = [SIDE]
-    while found[0] > 3:
-        found.insert(0, max(3, int(found[0] / math.sqrt(2)) // 2 * 2 - 1))
-    return found
+def spread(x: Tensor) -> float:
+    """In how many places a picture (H, W) has slopes: their L1 norm over their L2 norm, borders left off."""
+    m = min(FADE, min(x.shape) // 4)
+    both = torch.stack(slopes(x))[:, m:-m, m:-m]
+    return float(both.abs().mean() / both.square().mean().sqrt().clamp(min=1e-6))
+
+
+def _through(scales: list[tuple[int, Tensor]], kernel: Tensor, cost: float) -> tuple[Tensor, float]:
+    """The kernel after these scales (its side, the picture), coarsest first, begun from one of any side."""
+    for side, y in scales:
+        kernel = tidy(F.interpolate(kernel[None, None], (side, side), mode="bilinear")[0, 0], part=0)
+        kernel, cost = _at_scale(y, kernel, cost)
+    return kernel, cost
 
 
 def _at_scale(y: Tensor, kernel: Tensor, cost: float) -> tuple[Tensor, float]:

@@ -20,8 +20,8 @@ LITTLE = 0.01  # of 0..1: a mean error that hardly shows
 SHARP_ONES = 0.12  # share of pictures that are not blurred
 NONE = np.zeros((SIDE, SIDE), np.float32)
 NONE[RADIUS, RADIUS] = 1
-PAIRS = 160  # blurs with what is found of them in a picture
-VIEW = 448  # pixels of those pictures
+PAIRS = 128  # blurs with what is found of them in a picture
+VIEW = 400  # pixels of those pictures
 
 
 class Deblur(Restore):
