@@ -1,11 +1,10 @@
-"""A picture blurred all over by one movement, or by a lens: which blur it was, and the picture without it.
+"""Which one blur explains a whole picture: a camera's shake, a movement of all, a lens out of focus.
 
-`kernel_of` goes from coarse to fine, from the kernel to the picture and back (Xu, Zheng & Jia, CVPR 2013; Pan
-et al., CVPR 2014): the picture is sought that has few slopes and is blurred into what is seen, its strongest
-edges are kept, and the kernel that blurs them into those of the picture is found by least squares. Which
-kernel that leads to hangs on where it begins, so it begins several times, and what has led to the clearest
-picture by a middle scale goes on. `without` is Wiener's quotient. `believable` tells a wrong kernel by the
-ripples that it leaves, not always: what follows has to see both pictures.
+From coarse to fine, from the kernel to the picture and back (Xu, Zheng & Jia, CVPR 2013; Pan et al., CVPR
+2014): the picture is sought that has few slopes and is blurred into what is seen, its strongest edges are kept,
+and the kernel that blurs them into those of the picture is found by least squares. Which kernel that leads to
+hangs on where it begins, so it begins several times, and what has led to the clearest picture by a middle
+scale goes on.
 """
 
 from __future__ import annotations
@@ -16,10 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pixcli.infer.blur import at_corner, closed, differences, slopes, smoothed, spread, without
 from pixcli.infer.resize import resize
 
 SIDE = 41  # pixels of the largest kernel that is looked for
-LOOK = 768  # of the picture's middle that is looked at
+LOOK = 512  # of the picture's middle that is looked at
 TURNS = 5  # at each scale
 FEW, FEWEST = (4e-3, 8e-3), 1e-4  # what a slope of the picture costs, at first and at last
 CHOOSE = 4  # scales, after which the best beginning is known
@@ -27,11 +27,6 @@ STIFF = 1e4  # how firmly slopes are held in the end to those that are kept
 EDGES = 80  # times the kernel's side: how many pixels of edges are kept at first
 RIDGE = 2.0  # of the least squares for the kernel
 LEAST, PART = 0.05, 0.1  # of a kernel's largest value, of its sum: what is less, or is less of it, is noise
-GRAIN = 4e-3  # a picture's noise over its slopes, as Wiener has it
-RIPPLES = 1.0  # times as many slopes beside its edges a quotient may have
-FADE = 16  # pixels of the border, where quotients always have ripples
-STRIP = 2048  # rows
-ROUND = 48  # pixels, at least, in which one border becomes the other
 
 
 def kernel_of(light: Tensor) -> Tensor:
@@ -56,22 +51,6 @@ def sides() -> list[int]:
     while found[0] > 5:
         found.insert(0, (int(found[0] / math.sqrt(2)) - 1) // 2 * 2 + 1)
     return found
-
-
-def believable(light: Tensor, divided: Tensor) -> bool:
-    """Whether a quotient (H, W) has its slopes in no more places than the picture.
-
-    A right kernel brings slopes together at edges, a wrong one spreads them in ripples: their L1 norm over
-    their L2 norm falls or rises (Krishnan et al., CVPR 2011). Both as they are, and without the finest grain.
-    """
-    return all(spread(f(divided)) <= RIPPLES * spread(f(light)) for f in (torch.Tensor.clone, smoothed))
-
-
-def spread(x: Tensor) -> float:
-    """In how many places a picture (H, W) has slopes: their L1 norm over their L2 norm, borders left off."""
-    m = min(FADE, min(x.shape) // 4)
-    both = torch.stack(slopes(x))[:, m:-m, m:-m]
-    return float(both.abs().mean() / both.square().mean().sqrt().clamp(min=1e-6))
 
 
 def _through(scales: list[tuple[int, Tensor]], kernel: Tensor, cost: float) -> tuple[Tensor, float]:
@@ -110,7 +89,7 @@ def latent(y: Tensor, kernel: Tensor, cost: float) -> Tensor:
     """
     y, shape = closed(y[None])[0], y.shape
     size = list(y.shape)
-    k, d = torch.fft.rfft2(_at_corner(kernel, size)), differences(size)
+    k, d = torch.fft.rfft2(at_corner(kernel, size)), differences(size)
     above, below = k.conj() * torch.fft.rfft2(y), k.abs().square()
     steps = sum(f.abs().square() for f in d)
     x, firm = y, 2 * cost
@@ -133,23 +112,23 @@ def fitted(edges: list[Tensor], seen: list[Tensor], side: int, size: list[int], 
     own = _near(edges, edges, side, size)
     right = _near(edges, seen, side // 2 + 1, size)
     wide = [4 * side, 4 * side]
-    spectrum = torch.fft.rfft2(_at_corner(own, wide))
+    spectrum = torch.fft.rfft2(at_corner(own, wide))
 
     def applied(k: Tensor) -> Tensor:
         product: Tensor = torch.fft.irfft2(spectrum * torch.fft.rfft2(k, s=wide), s=wide)
         return product[:side, :side] + RIDGE * k
 
     k, left = torch.zeros(side, side), right
-    step, size_of = left, left.square().sum()
-    enough = 1e-8 * size_of
+    step, power = left, left.square().sum()
+    enough = 1e-8 * power
     for _ in range(turns):
-        if not size_of > enough:
+        if not power > enough:
             break
         made = applied(step)
-        far = size_of / (step * made).sum()
+        far = power / (step * made).sum()
         k, left = k + far * step, left - far * made
-        size_of, before = left.square().sum(), size_of
-        step = left + size_of / before * step
+        power, before = left.square().sum(), power
+        step = left + power / before * step
     return k
 
 
@@ -185,83 +164,6 @@ def parts(there: Tensor) -> Tensor:
         if torch.equal(number, first):
             return number.long()
         first = number
-
-
-def without(y: Tensor, kernel: Tensor) -> Tensor:
-    """Wiener's quotient of a picture (C, H, W) and a kernel (k, k)."""
-    size = [wide(n) for n in y.shape[1:]]
-    k = torch.fft.rfft2(_at_corner(kernel, size))
-    below = k.abs().square() + GRAIN * sum(f.abs().square() for f in differences(size))
-    x: Tensor = torch.fft.irfft2(k.conj() * torch.fft.rfft2(closed(y)) / below, s=size)
-    return x[:, : y.shape[1], : y.shape[2]]
-
-
-def differences(size: list[int]) -> list[Tensor]:
-    """The spectra of the slopes to the right and down, in a plane that closes on itself."""
-    right, down = (torch.zeros(size) for _ in range(2))
-    right[0, 0] = down[0, 0] = -1
-    right[0, -1] = down[-1, 0] = 1
-    return [torch.fft.rfft2(f) for f in (right, down)]
-
-
-def wide(n: int) -> int:
-    """A side with its border, of a length that transforms are fast in."""
-    return -(-(n + ROUND) // 16) * 16
-
-
-def closed(y: Tensor) -> Tensor:
-    """(C, wide(H), wide(W)): in the border the lower edge becomes the upper, the right the left."""
-    for axis in (1, 2):
-        n = y.shape[axis]
-        border = wide(n) - n
-        take = torch.arange(border).clamp(max=n - 1)
-        last, first = (y.index_select(axis, i) for i in (n - 1 - take, take.flip(0)))
-        share = (torch.arange(border) + 0.5) / border
-        y = torch.cat((y, torch.lerp(last, first, share.view(-1, 1) if axis == 1 else share)), axis)
-    return y
-
-
-def in_strips(y: Tensor, kernel: Tensor) -> Tensor:
-    """`without`, of a picture (C, H, W) of any size: some rows and one colour at a time."""
-    parts = []
-    for top in range(0, y.shape[1], STRIP):
-        above = min(top, ROUND)
-        rows = y[:, top - above : top + STRIP + ROUND]
-        done = torch.cat([without(plane[None], kernel) for plane in rows])
-        parts.append(done[:, above : above + STRIP])
-    return torch.cat(parts, 1)
-
-
-def blurred(x: Tensor, kernel: Tensor) -> Tensor:
-    """(C, H, W) blurred by a kernel, mirrored at its border."""
-    r = kernel.shape[0] // 2
-    x = F.pad(x[None], (r, r, r, r), mode="reflect")[0]
-    k = torch.fft.rfft2(_at_corner(kernel, list(x.shape[1:])))
-    y: Tensor = torch.fft.irfft2(torch.fft.rfft2(x) * k, s=x.shape[1:])
-    return y[:, r:-r, r:-r]
-
-
-def _at_corner(kernel: Tensor, size: list[int]) -> Tensor:
-    """A kernel in a plane of this size, its middle at the origin."""
-    n = kernel.shape[0]
-    plane = torch.zeros(size)
-    plane[:n, :n] = kernel
-    return torch.roll(plane, (-(n // 2), -(n // 2)), (0, 1))
-
-
-def slopes(x: Tensor) -> tuple[Tensor, Tensor]:
-    """To the right and down; 0 at the last column and row."""
-    right, down = x[:, 1:] - x[:, :-1], x[1:] - x[:-1]
-    return F.pad(right, (0, 1)), F.pad(down, (0, 0, 0, 1))
-
-
-def smoothed(x: Tensor) -> Tensor:
-    """(H, W) by a Gaussian of one pixel."""
-    t = torch.arange(7) - 3.0
-    bell = (-t.square() / 2).exp()
-    bell = bell / bell.sum()
-    x = F.pad(x[None, None], (3, 3, 3, 3), mode="replicate")
-    return F.conv2d(F.conv2d(x, bell.view(1, 1, 1, 7)), bell.view(1, 1, 7, 1))[0, 0]
 
 
 def threshold(gx: Tensor, gy: Tensor, steep: Tensor, count: float) -> Tensor:

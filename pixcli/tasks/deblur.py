@@ -17,7 +17,7 @@ class Deblur(SameSize):
     """Sharpen what camera shake, motion or a lens out of focus have blurred.
 
     First the one blur is looked for that would explain the whole picture, and the picture is divided by it
-    (Cho & Lee 2009, Wiener). The network sees both: it cleans the quotient where that is right, and sharpens
+    (Xu et al. 2013, Wiener). The network sees both: it cleans the quotient where that is right, and sharpens
     the picture by itself where it is not. Networks that take the picture alone are given that.
     """
 
@@ -50,7 +50,8 @@ class Deblur(SameSize):
         """The picture (H, W, C) divided by its blur, of its type and within its range; or as it is."""
         import numpy as np
 
-        from pixcli.infer.shake import believable, in_strips, kernel_of
+        from pixcli.infer.blur import believable, in_strips
+        from pixcli.infer.shake import kernel_of
         from pixcli.media.colour import as_type
         from pixcli.tasks.working import luma, planes
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pixcli.infer import shake
+from pixcli.infer import blur, shake
 
 
 def poster(height: int, width: int, seed: int = 0) -> Tensor:
@@ -32,7 +32,7 @@ def hook() -> Tensor:
 
 def shaken(picture: Tensor, grain: float = 1 / 255) -> Tensor:
     noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(0)) * grain
-    return (shake.blurred(picture, hook()) + noise).clamp(0, 1)
+    return (blur.blurred(picture, hook()) + noise).clamp(0, 1)
 
 
 def error(a: Tensor, b: Tensor) -> float:
@@ -43,14 +43,14 @@ def error(a: Tensor, b: Tensor) -> float:
 def test_without_takes_back_what_blurred_does():
     sharp = poster(90, 131)
     blurred = shaken(sharp, grain=0)
-    assert error(shake.without(blurred, hook()), sharp) < 0.3 * error(blurred, sharp)
+    assert error(blur.without(blurred, hook()), sharp) < 0.3 * error(blurred, sharp)
 
 
 def test_a_kernel_of_one_pixel_changes_nothing():
     sharp, one = poster(70, 80), torch.zeros(41, 41)
     one[20, 20] = 1
-    torch.testing.assert_close(shake.blurred(sharp, one), sharp, atol=1e-5, rtol=0)
-    assert error(shake.without(sharp, one), sharp) < 1e-4
+    torch.testing.assert_close(blur.blurred(sharp, one), sharp, atol=1e-5, rtol=0)
+    assert error(blur.without(sharp, one), sharp) < 1e-4
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -61,7 +61,7 @@ def test_the_kernel_is_found(seed):
     assert found.shape == (shake.SIDE, shake.SIDE)
     assert float(found.sum()) == pytest.approx(1, abs=1e-4)
     assert float(found.min()) >= 0
-    assert error(shake.without(blurred, found), sharp) < 0.6 * error(blurred, sharp)
+    assert error(blur.without(blurred, found), sharp) < 0.6 * error(blurred, sharp)
 
 
 def test_parts_touch_within_and_not_between():
@@ -91,9 +91,9 @@ def test_tidy_leaves_the_movement_and_takes_specks():
 def test_strips_are_seamless(monkeypatch):
     sharp = poster(300, 120)
     blurred = shaken(sharp)
-    whole = shake.without(blurred, hook())
-    monkeypatch.setattr(shake, "STRIP", 100)
-    strips = shake.in_strips(blurred, hook())
+    whole = blur.without(blurred, hook())
+    monkeypatch.setattr(blur, "STRIP", 100)
+    strips = blur.in_strips(blurred, hook())
     assert strips.shape == whole.shape
     assert error(strips, sharp) < 1.1 * error(whole, sharp)
 
@@ -104,4 +104,4 @@ def test_any_size_and_nothing_to_see(size):
         found = shake.kernel_of(picture)
         assert found.isfinite().all()
         assert float(found.sum()) == pytest.approx(1, abs=1e-4)
-        assert shake.without(picture[None], found).shape == (1, *size)
+        assert blur.without(picture[None], found).shape == (1, *size)

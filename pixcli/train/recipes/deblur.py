@@ -9,7 +9,8 @@ import torch
 from scipy.ndimage import gaussian_filter, rotate
 from torch import Tensor, nn
 
-from pixcli.infer.shake import SIDE, believable, blurred, kernel_of, without
+from pixcli.infer.blur import believable, blurred, without
+from pixcli.infer.shake import SIDE, kernel_of
 from pixcli.train.loop import Batch
 from pixcli.train.restore import LUMA, Pixels, Restore, jpeg
 
