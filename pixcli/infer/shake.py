@@ -1,10 +1,10 @@
 """Which one blur explains a whole picture: a camera's shake, a movement of all, a lens out of focus.
 
 From coarse to fine, from the kernel to the picture and back (Xu, Zheng & Jia, CVPR 2013; Pan et al., CVPR
-2014): the picture is sought that has few slopes and is blurred into what is seen, its strongest edges are kept,
-and the kernel that blurs them into those of the picture is found by least squares. Which kernel that leads to
-hangs on where it begins, so it begins several times, and what has led to the clearest picture by a middle
-scale goes on.
+2014): the picture is sought that has few slopes and is blurred into what is seen, its strongest edges are
+kept, and the kernel that blurs them into those of the picture is found by least squares. Which kernel that
+leads to hangs on where it begins, so it begins several times, and what has led to the clearest picture by a
+middle scale goes on.
 """
 
 from __future__ import annotations
