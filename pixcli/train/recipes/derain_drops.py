@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 from torch import Tensor, nn
@@ -17,6 +19,7 @@ class DerainDrops(Restore):
     name, task = "derain_drops", "derain"
     title = "Raindrops and dirt on a window removed"
     patch = 128
+    schedule = replace(Restore.schedule, batch=8, warmup=50)
 
     def degrade(self, clean: Pixels, rng: np.random.Generator) -> Pixels:
         """Drops on eight in ten pictures, dirt on two; one in ten stays as it is."""
