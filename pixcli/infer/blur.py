@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 GRAIN = 4e-3  # a picture's noise over its slopes, as Wiener has it
-RIPPLES = 1.0  # times as many slopes beside its edges a quotient may have
+RIPPLES = 1.07  # more than that of a quotient are more harm than help
 FADE = 16  # pixels of the border, where quotients always have ripples
 STRIP = 2048  # rows
 ROUND = 48  # pixels, at least, in which one border becomes the other
@@ -78,13 +78,13 @@ def at_corner(kernel: Tensor, size: list[int]) -> Tensor:
     return torch.roll(plane, (-(n // 2), -(n // 2)), (0, 1))
 
 
-def believable(light: Tensor, divided: Tensor) -> bool:
-    """Whether a quotient (H, W) has its slopes in no more places than the picture.
+def ripples(light: Tensor, divided: Tensor) -> float:
+    """In how many more places a quotient (H, W) has its slopes than the picture; at most 1 of a right kernel.
 
     A right kernel brings slopes together at edges, a wrong one spreads them in ripples: their L1 norm over
     their L2 norm falls or rises (Krishnan et al., CVPR 2011). Both as they are, and without the finest grain.
     """
-    return all(spread(f(divided)) <= RIPPLES * spread(f(light)) for f in (torch.Tensor.clone, smoothed))
+    return max(spread(f(divided)) / max(spread(f(light)), 1e-6) for f in (torch.Tensor.clone, smoothed))
 
 
 def spread(x: Tensor) -> float:

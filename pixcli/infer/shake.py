@@ -3,8 +3,8 @@
 From coarse to fine, from the kernel to the picture and back (Xu, Zheng & Jia, CVPR 2013; Pan et al., CVPR
 2014): the picture is sought that has few slopes and is blurred into what is seen, its strongest edges are
 kept, and the kernel that blurs them into those of the picture is found by least squares. Which kernel that
-leads to hangs on where it begins, so it begins several times, and what has led to the clearest picture by a
-middle scale goes on.
+leads to hangs on where it begins, so it begins several times: the ones that have led to the clearest pictures
+by a middle scale go on first, until one has left no ripples.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pixcli.infer.blur import at_corner, closed, differences, slopes, smoothed, spread, without
+from pixcli.infer.blur import at_corner, closed, differences, ripples, slopes, smoothed, spread, without
 from pixcli.infer.resize import resize
 
 SIDE = 41  # pixels of the largest kernel that is looked for
 LOOK = 512  # of the picture's middle that is looked at
 TURNS = 5  # at each scale
 FEW, FEWEST = (4e-3, 8e-3), 1e-4  # what a slope of the picture costs, at first and at last
-CHOOSE = 4  # scales, after which the best beginning is known
+CHOOSE = 4  # scales, after which the better beginnings are known
 STIFF = 1e4  # how firmly slopes are held in the end to those that are kept
 EDGES = 80  # times the kernel's side: how many pixels of edges are kept at first
 RIDGE = 2.0  # of the least squares for the kernel
@@ -41,8 +41,14 @@ def kernel_of(light: Tensor) -> Tensor:
     lying = torch.tensor([[0.0, 0, 0], [0, 0.5, 0.5], [0, 0, 0]])
     begun = [_through(scales[:CHOOSE], kernel, cost) for kernel in (lying, lying.T) for cost in FEW]
     middle = scales[CHOOSE - 1][1]
-    best = min(begun, key=lambda b: spread(smoothed(without(middle[None], b[0])[0])))
-    return _through(scales[CHOOSE:], *best)[0]
+    begun.sort(key=lambda b: spread(smoothed(without(middle[None], b[0])[0])))
+    found = []
+    for one in begun:
+        kernel = _through(scales[CHOOSE:], *one)[0]
+        found.append((ripples(y, without(y[None], kernel)[0]), kernel))
+        if found[-1][0] <= 1:
+            break
+    return min(found, key=lambda f: f[0])[1]
 
 
 def sides() -> list[int]:

@@ -50,7 +50,7 @@ class Deblur(SameSize):
         """The picture (H, W, C) divided by its blur, of its type and within its range; or as it is."""
         import numpy as np
 
-        from pixcli.infer.blur import believable, in_strips
+        from pixcli.infer.blur import RIPPLES, in_strips, ripples
         from pixcli.infer.shake import kernel_of
         from pixcli.media.colour import as_type
         from pixcli.tasks.working import luma, planes
@@ -60,6 +60,6 @@ class Deblur(SameSize):
         x = planes(rgb)
         light = luma(x.expand(3, -1, -1))[0]
         divided = in_strips(x, kernel_of(light)).clamp(float(x.min()), float(x.max()))
-        if not believable(light, luma(divided.expand(3, -1, -1))[0]):
+        if ripples(light, luma(divided.expand(3, -1, -1))[0]) > RIPPLES:
             return rgb
         return as_type(np.ascontiguousarray(divided.permute(1, 2, 0).numpy()), rgb.dtype)

@@ -9,7 +9,7 @@ import torch
 from scipy.ndimage import gaussian_filter, rotate
 from torch import Tensor, nn
 
-from pixcli.infer.blur import believable, blurred, without
+from pixcli.infer.blur import RIPPLES, blurred, ripples, without
 from pixcli.infer.shake import SIDE, kernel_of
 from pixcli.train.loop import Batch
 from pixcli.train.restore import LUMA, Pixels, Restore, jpeg
@@ -43,11 +43,11 @@ class Deblur(Restore):
         self.pairs = np.load(file)
 
     def found(self, rng: np.random.Generator) -> Pixels:
-        """(2, k, k): a blur, and what is found of it in a photograph; NONE where that is not believable."""
+        """(2, k, k): a blur, and what is found of it in a photograph; NONE where that has left ripples."""
         kernel = NONE if rng.random() < SHARP_ONES else self.kernel(rng)
         light = torch.from_numpy(self.blur(self.crop(VIEW, rng), kernel, rng) @ LUMA)
         known = kernel_of(light)
-        fits = believable(light, without(light[None], known)[0].clamp(0, 1))
+        fits = ripples(light, without(light[None], known)[0].clamp(0, 1)) <= RIPPLES
         return np.stack((kernel, known.numpy() if fits else NONE))
 
     def degrade(self, clean: Pixels, rng: np.random.Generator) -> Pixels:
