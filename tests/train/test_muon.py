@@ -37,22 +37,6 @@ def test_a_vector_is_refused():
         Muon(nn.Conv2d(2, 2, 3).parameters())
 
 
-def test_groups_that_ask_for_it_are_moved_by_adamw():
-    torch.manual_seed(0)
-    net, twin = (nn.Conv2d(2, 3, 3) for _ in range(2))
-    twin.load_state_dict(net.state_dict())
-    mine = Muon([{"params": list(net.parameters()), "adam": True}], lr=0.01, decay=0.1)
-    theirs = torch.optim.AdamW(twin.parameters(), lr=0.01, betas=(0.9, 0.99), weight_decay=0.1)
-    for n in range(5):
-        x = torch.rand(1, 2, 6, 6, generator=torch.Generator().manual_seed(n))
-        for each, optimiser in ((net, mine), (twin, theirs)):
-            optimiser.zero_grad()
-            each(x).square().mean().backward()
-            optimiser.step()
-    for a, b in zip(net.parameters(), twin.parameters(), strict=True):
-        torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-5)
-
-
 def small():
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.ReLU(), nn.Conv2d(8, 1, 3, bias=False))
