@@ -20,7 +20,8 @@ from pixcli.infer.resize import resize
 
 SIDE = 41  # pixels of the largest kernel that is looked for
 LOOK = 512  # of the picture's middle that is looked at
-TURNS = 5  # at each scale
+TURNS, LAST = 5, 3  # at each scale but the finest; there
+TRIED = 3  # beginnings that may go on to the finest scale
 FEW, FEWEST = (4e-3, 8e-3), 1e-4  # what a slope of the picture costs, at first and at last
 CHOOSE = 4  # scales, after which the better beginnings are known
 STIFF = 1e4  # how firmly slopes are held in the end to those that are kept
@@ -43,7 +44,7 @@ def kernel_of(light: Tensor) -> Tensor:
     middle = scales[CHOOSE - 1][1]
     begun.sort(key=lambda b: spread(smoothed(without(middle[None], b[0])[0])))
     found = []
-    for one in begun:
+    for one in begun[:TRIED]:
         kernel = _through(scales[CHOOSE:], *one)[0]
         found.append((ripples(y, without(y[None], kernel)[0]), kernel))
         if found[-1][0] <= 1:
@@ -76,7 +77,7 @@ def _at_scale(y: Tensor, kernel: Tensor, cost: float) -> tuple[Tensor, float]:
     inner[border:-border, border:-border] = 1
     seen = [torch.fft.rfft2(g * inner, s=size) for g in slopes(y)]
     strong = None
-    for _ in range(TURNS):
+    for _ in range(LAST if side == SIDE else TURNS):
         gx, gy = slopes(latent(y, kernel, cost))
         steep = gx.square() + gy.square()
         strong = threshold(gx, gy, steep, EDGES * side) if strong is None else strong / 1.21
