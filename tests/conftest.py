@@ -63,9 +63,14 @@ def _torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pixcli(tmp_path: Path) -> Run:
-    """`pixcli("colorize", "in", "-o", "out")` runs in tmp_path; bytes in, bytes out with `stdin=b"..."`."""
+    """`pixcli("colorize", "in", "-o", "out")` runs in tmp_path; bytes in, bytes out with `stdin=b"..."`.
 
-    def run(*args: object, stdin: str | bytes | None = None, **env: str) -> subprocess.CompletedProcess[Any]:
+    within: seconds after which it counts as hung.
+    """
+
+    def run(
+        *args: object, stdin: str | bytes | None = None, within: float = 120, **env: str
+    ) -> subprocess.CompletedProcess[Any]:
         return subprocess.run(
             [sys.executable, "-m", "pixcli", *map(str, args)],
             cwd=tmp_path,
@@ -73,7 +78,7 @@ def pixcli(tmp_path: Path) -> Run:
             **({"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}),  # type: ignore[call-overload]
             capture_output=True,
             text=not isinstance(stdin, bytes),
-            timeout=120,
+            timeout=within,
         )
 
     run.environment = ENVIRONMENT  # type: ignore[attr-defined]
