@@ -92,9 +92,10 @@ def test_a_network_for_grey_takes_each_colour_by_itself():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_deblur_shows_the_network_the_picture_without_the_blur_that_was_found(dtype):
-    from tests.infer.test_shake import poster, shaken
+def test_deblur_shows_the_network_the_picture_without_the_blur_that_was_found(dtype, monkeypatch):
+    from tests.infer.test_shake import hook, poster, shaken
 
+    monkeypatch.setattr("pixcli.infer.shake.kernel_of", lambda light: hook())  # how well it seeks: test_shake
     sharp = poster(240, 300, seed=3)
     peak = 1.0 if dtype == np.float32 else np.iinfo(dtype).max
     given = (shaken(sharp).permute(1, 2, 0).numpy() * peak).astype(dtype)
@@ -103,7 +104,7 @@ def test_deblur_shows_the_network_the_picture_without_the_blur_that_was_found(dt
         task = attached(Deblur(**options), lambda x: x[:, 3:], channels=3, maps=3)
         return float(np.square(through(task, given).pixels / peak - sharp.permute(1, 2, 0).numpy()).mean())
 
-    assert off() < 0.6 * off(kernel="none")
+    assert off() < 0.4 * off(kernel="none")
     none = attached(Deblur(kernel="none"), lambda x: x[:, 3:], channels=3, maps=3)
     np.testing.assert_allclose(through(none, given).pixels, given, atol=1e-6)
     grey = attached(Deblur(), lambda x: x[:, 3:], channels=3, maps=3)
