@@ -19,6 +19,7 @@ from pixcli.train.photographs import SHARP
 from pixcli.train.store import Source, Store, crop
 
 Pixels = NDArray[Any]  # float32 in 0..1
+LITTLE = 0.01  # of 0..1: a mean error that hardly shows
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -93,6 +94,12 @@ class Restore(Recipe):
                 rows.append([psnr(answer, clean), psnr(low[:, :3], clean)])
         answer_db, input_db = np.mean(rows, 0)
         return {"psnr": answer_db, "input": input_db}
+
+
+def by_wrong(off: Tensor, batch: Batch) -> Tensor:
+    """The mean of errors (N,) by how much is wrong in each picture: what is nearly right counts as much."""
+    wrong = (batch["low"][:, :3] - batch["high"]).abs().mean((1, 2, 3))
+    return (off / (wrong + LITTLE)).mean()
 
 
 def to_tensor(pixels: Pixels) -> Tensor:

@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from pixcli.infer.blur import RIPPLES, blurred, ripples, without
 from pixcli.infer.shake import SIDE, kernel_of
 from pixcli.train.loop import Batch
-from pixcli.train.restore import LUMA, Pixels, Restore, jpeg
+from pixcli.train.restore import LUMA, Pixels, Restore, by_wrong, jpeg
 
 KERNELS = "data/blur/kernels.npz"
 MEASURED = ("kair12_11", "kair12_12")  # strokes; Levin's and the estimated ones are kept for measuring
 RADIUS = SIDE // 2
-LITTLE = 0.01  # of 0..1: a mean error that hardly shows
 SHARP_ONES = 0.12  # share of pictures that are not blurred
 NONE = np.zeros((SIDE, SIDE), np.float32)
 NONE[RADIUS, RADIUS] = 1
@@ -95,8 +94,7 @@ class Deblur(Restore):
         answer, clean = net(batch["low"]), batch["high"]
         spectrum = torch.view_as_real(torch.fft.rfft2(answer - clean, norm="ortho"))
         off = (answer - clean).abs().mean((1, 2, 3)) + spectrum.abs().mean((1, 2, 3, 4))
-        wrong = (batch["low"][:, :3] - clean).abs().mean((1, 2, 3))
-        return (off / (wrong + LITTLE)).mean()
+        return by_wrong(off, batch)
 
     def kernel(self, rng: np.random.Generator) -> Pixels:
         """(k, k), odd, sums to 1: a hand's path, a straight move, a lens out of focus, or a stroke."""

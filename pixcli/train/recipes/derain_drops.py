@@ -9,9 +9,8 @@ from scipy.ndimage import gaussian_filter, zoom
 from torch import Tensor, nn
 
 from pixcli.train.loop import Batch
-from pixcli.train.restore import Pixels, Restore
+from pixcli.train.restore import Pixels, Restore, by_wrong
 
-LITTLE = 0.01  # of 0..1: a mean error that hardly shows
 WIDE = 12  # pixels of the scene that a drop shows
 
 
@@ -32,9 +31,7 @@ class DerainDrops(Restore):
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
         """L1 by how much is wrong: a window with two drops counts as much as one with many."""
-        clean = batch["high"]
-        off, wrong = ((x - clean).abs().mean((1, 2, 3)) for x in (net(batch["low"]), batch["low"][:, :3]))
-        return (off / (wrong + LITTLE)).mean()
+        return by_wrong((net(batch["low"]) - batch["high"]).abs().mean((1, 2, 3)), batch)
 
 
 def drops(clean: Pixels, rng: np.random.Generator) -> Pixels:
