@@ -105,7 +105,7 @@ def shared(
     align: Align = None,
     model: Model = None,
     device: Device = "auto",
-    precision: Precision = "auto",
+    precision: Precision = "fp32",
     runtime: Runtime = "auto",
     tile: Tile = None,
     record: Annotated[

@@ -66,7 +66,8 @@ def evaluate(
 
     task: one of listed.PROTOCOLS. dataset: a name of datasets.SETS or PAIRS, or a folder (`find`). model: as
     for the command; None takes the default. keep: a new or empty folder to leave input/, output/ and truth/
-    in. options: those that the task's protocol takes, and any of the task's own.
+    in. options: those that the task's protocol takes, and any of the task's own. settings: in fp32 if not
+    said, whatever the machine would take, so that figures are the same on all.
 
     Raises UsageError for what does not fit together, WeightsError and DeviceError as the command does,
     InputError as soon as one picture fails: a mean over the rest would mislead.
@@ -78,7 +79,7 @@ def evaluate(
         raise UsageError(f"--{min(fixed)} is set by the measurement")
     work = TASKS[task](**rules.options, **options)
     card = find(model or work.default, task)
-    settings = settings or Settings()
+    settings = settings or Settings(precision="fp32")
     device = attach(work, load(card), settings)
     pictures = datasets.find(dataset)
     if pictures.given:
