@@ -19,7 +19,7 @@ def unit(c_in: int, c_out: int) -> nn.Sequential:
 
 
 class LiteColour(nn.Module):
-    reach, multiple, side, space = None, 32, 224, "lab-l"
+    reach, multiple, side, space = None, 32, 288, "lab-l"  # trained at 224; better at 288 all the same
 
     def __init__(self, channels: int = 128, bins: int = 313) -> None:
         super().__init__()

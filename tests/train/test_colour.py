@@ -46,7 +46,7 @@ def test_rebalancing_has_mean_one_and_favours_the_rare():
 def test_annealed_mean_goes_from_mode_to_mean(temperature, within):
     logits = torch.zeros(313, 1, 1)
     logits[100] = 5.0
-    ab = mean_colour(logits, temperature)[:, 0, 0]
+    ab = mean_colour(logits[None], temperature)[:, 0, 0]
     assert (ab - bins()[100]).abs().max() < within
 
     class Fixed(torch.nn.Module):

@@ -22,7 +22,7 @@ from pixcli.train.store import Source, Store
 FROZEN = 3  # blocks of the encoder that stay as ImageNet made them: half of the training time
 REBALANCE = 0.5  # lambda of the paper
 KEPT = 0.25  # share of the rebalancing that the shipped network keeps: all is too colourful, none too grey
-TEMPERATURES = (0.38, 0.5, 0.7, 0.9, 1.1, 1.3)
+TEMPERATURES = (0.38, 0.5, 0.7, 0.9, 1.1, 1.3, 1.5)
 CHROMA, VARIETY = 0.68, 0.54  # shares of the truth's: less is a wash, more costs error
 
 
@@ -151,8 +151,8 @@ class Colorize(Recipe):
         for store in self.held:
             for i in range(0, len(store), max(1, len(store) // 40)):
                 lightness, ab = lab_view(store[i], 160)
-                logits = net(lightness[None].to(device)).float().cpu()[0]
-                guess = mean_colour(logits, 1.0) if len(logits) > 2 else logits * 110
+                logits = net(lightness[None].to(device)).float().cpu()
+                guess = mean_colour(logits, 1.0) if logits.shape[1] > 2 else logits[0] * 110
                 truth = F.interpolate(ab[None], size=guess.shape[1:], mode="area")[0]
                 rows.append([_rms(guess - truth), _rms(truth), *_spread(guess), *_spread(truth)])
         error, grey, chroma, variety, chroma0, variety0 = np.mean(rows, 0)
@@ -182,14 +182,19 @@ class Colorize(Recipe):
         return {"temperature": best[1], "saturation": best[2]}
 
     def _answers(self, net: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
-        """Logits (313, h, w) and true ab (2, h, w) of pictures held back that are larger than thumbnails."""
+        """Logits (2, 313, h, w), of the picture and of its mirror image turned back, and true ab (2, h, w).
+
+        Of the pictures held back that are larger than thumbnails.
+        """
         device = next(net.parameters()).device
         for store in self.held[1:]:
             for i in range(len(store)):
                 lightness, ab = lab_view(store[i], LiteColour.side)
+                both = torch.stack((lightness, lightness.flip(2))).to(device)
                 with torch.inference_mode():
-                    logits = net(lightness[None].to(device)).float().cpu()[0]
-                yield logits, F.interpolate(ab[None], size=logits.shape[1:], mode="area")[0]
+                    seen, mirrored = net(both).half().cpu()  # a gigabyte of them is kept
+                logits = torch.stack((seen, mirrored.flip(2)))
+                yield logits, F.interpolate(ab[None], size=logits.shape[2:], mode="area")[0]
 
     def _rebalancing(self) -> Tensor:
         """w over the bins: 1 / ((1 - λ) p + λ / Q) with Σ p w = 1; p from the sources, smoothed by σ = 5."""
@@ -226,8 +231,8 @@ def lab_view(picture: np.ndarray[Any, Any], side: int) -> tuple[Tensor, Tensor]:
 
 
 def mean_colour(logits: Tensor, temperature: float) -> Tensor:
-    """Annealed mean over the bins: (313, h, w) → ab (2, h, w)."""
-    return torch.einsum("khw,kc->chw", (logits / temperature).softmax(0), bins())
+    """Annealed mean over the bins, and over N answers for one picture: (N, 313, h, w) → ab (2, h, w)."""
+    return torch.einsum("khw,kc->chw", (logits.float() / temperature).softmax(1).mean(0), bins())
 
 
 def _rms(ab: Tensor) -> float:
