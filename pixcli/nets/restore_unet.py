@@ -7,8 +7,8 @@ resolution. No biases: the answer follows the input's brightness and contrast.
     x, maps ─ unshuffle 2 ─ conv ─ blocks ─┬─ down ─ blocks ─┬─ down ─ blocks ─ up ─(+)─ blocks ─ up ─(+)─ blocks ─ conv ─ shuffle 2 ─(+)─ answer
                                            │                 └───────────────────────┘                 │                               │
                                            └───────────────────────────────────────────────────────────┘                               x
-In: (N, 3 + maps, H, W) sRGB in [0, 1] and what else is known of each pixel; H and W multiples of 8.
-Out: (N, 3, H, W), not clipped. 64, 96, 128 channels, one map: 1,711,872 parameters; reach 91.
+In: (N, colours + maps, H, W) sRGB in [0, 1] and what else is known of each pixel; H and W multiples of 8.
+Out: (N, colours, H, W), not clipped. 64, 96, 128 channels, one map: 1,711,872 parameters; reach 91.
 """  # noqa: E501
 
 from itertools import pairwise
@@ -25,25 +25,26 @@ class RestoreUNet(nn.Module):
         maps: int = 0,
         channels: tuple[int, ...] | list[int] = (64, 96, 128),
         blocks: tuple[int, ...] | list[int] = (2, 2, 2),
+        colours: int = 3,
     ) -> None:
         super().__init__()
-        self.maps, self.multiple = maps, 2 ** len(channels)
+        self.channels, self.maps, self.multiple = colours, maps, 2 ** len(channels)
         # two 3 × 3 convolutions a block, at 1/2, 1/4, …; all but the deepest level twice, head and tail once
         levels = [2 * n * 2**i for i, n in enumerate(blocks, 1)]
         self.reach = 4 + 2 * sum(levels[:-1]) + levels[-1] + self.multiple - 1
         steps = list(pairwise(channels))
-        self.head = conv(4 * (3 + maps), channels[0])
+        self.head = conv(4 * (colours + maps), channels[0])
         self.encoder = nn.ModuleList(stack(c, n) for c, n in zip(channels, blocks, strict=True))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2, bias=False) for a, b in steps)
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2, bias=False) for a, b in steps)
         self.decoder = nn.ModuleList(stack(c, n) for c, n in zip(channels[:-1], blocks[:-1], strict=True))
-        self.tail = conv(channels[0], 12)
+        self.tail = conv(channels[0], 4 * colours)
         nn.init.zeros_(self.tail.weight)  # it begins as the identity
 
     def forward(self, x: Tensor) -> Tensor:
-        return x[:, :3].float() + F.pixel_shuffle(self.tail(self.features(x)), 2).float()
+        return x[:, : self.channels].float() + F.pixel_shuffle(self.tail(self.features(x)), 2).float()
 
-    def features(self, x: Tensor) -> Tensor:  # (N, 3 + maps, H, W) → (N, C, H / 2, W / 2)
+    def features(self, x: Tensor) -> Tensor:  # (N, colours + maps, H, W) → (N, C, H / 2, W / 2)
         f: Tensor = self.head(F.pixel_unshuffle(x, 2))
         skips = []
         for blocks, down in zip(self.encoder, self.down, strict=False):

@@ -10,6 +10,7 @@ from pixcli.tasks.base import Option, PictureTask, Result, Sample
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pixcli.infer.runner import Runner
     from pixcli.media.picture import Array, Picture
     from pixcli.models import Model
     from pixcli.tasks.base import MakeRunner
@@ -28,16 +29,20 @@ class SameSize(PictureTask):
     accepts: ClassVar[tuple[int, ...]] = (3, 1)  # numbers of channels that its networks may take
 
     def attach(self, model: Model, run: MakeRunner) -> None:
+        super().attach(model, run)
+        self.runner = self.adapted(model, run)
+
+    def adapted(self, model: Model, run: MakeRunner) -> Runner:
+        """The network as this task calls it. Raises WeightsError when it takes other channels."""
         from pixcli.tasks.adapter import Adapter
 
-        super().attach(model, run)
         colours = getattr(model.net, "channels", 3)  # networks say what they take where that is not 3, 0
         self.takes = colours + getattr(model.net, "maps", 0)
         if self.takes not in self.accepts:
             wanted = ", ".join(map(str, sorted(self.accepts)))
             raise WeightsError(f"{model.card.name}: takes {self.takes} channels, not {wanted} as this task")
         net = Adapter(model.net, colours, self.maps(), self.level(), self.mixed())
-        self.runner = run(net, model.card.footprint)
+        return run(net, model.card.footprint)
 
     def maps(self) -> int:
         """How many maps the samples have after the colours."""

@@ -91,7 +91,7 @@ class Restore(Recipe):
                 pair = self.pair(store[i][y : y + side, x : x + side].astype(np.float32) / 255, rng)
                 low, clean = (to_tensor(p[None]) for p in pair)
                 answer = net(low.to(device)).float().cpu().clamp(0, 1)
-                rows.append([psnr(answer, clean), psnr(low[:, :3], clean)])
+                rows.append([psnr(answer, clean), psnr(low[:, : clean.shape[1]], clean)])
         answer_db, input_db = np.mean(rows, 0)
         return {"psnr": answer_db, "input": input_db}
 

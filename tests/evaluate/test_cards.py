@@ -13,7 +13,7 @@ import pytest
 
 from pixcli.models import catalogue
 
-# which kernel is sought and found hangs on the last digits, and they on the processor: too long to be usual, too
+# which kernel is found hangs on the last digits, and they on the processor; and the search is long
 BY_HAND = {"deblur"}
 WITHIN = {"psnr": 0.05, "ssim": 0.002, "ab_rmse": 0.1, "mean_iou": 0.005, "delta1": 0.005, "under_30": 0.005}
 

@@ -84,6 +84,18 @@ def test_grey_stays_grey_and_transparent_pixels_keep_their_colours():
     assert through(attached(Denoise(), darker), PICTURE[..., 0]).pixels.shape == (37, 43, 1)
 
 
+@pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
+def test_grey_pictures_have_a_denoiser_of_their_own_however_they_are_written(dtype, white):
+    noisy = (white * np.clip(0.5 + 0.1 * RNG.standard_normal((64, 96, 1)), 0, 1)).astype(dtype)
+    usual, named = pixcli.load("denoise"), pixcli.load("denoise", model="denoise-grey")
+    grey = usual(noisy)
+    np.testing.assert_array_equal(grey, named(noisy))
+    coloured = noisy.repeat(3, 2)
+    np.testing.assert_array_equal(usual(coloured), grey.reshape(64, 96, 1).repeat(3, 2))
+    coloured[5, 7, 2] = white  # one pixel of a colour: the network for colours
+    assert np.abs(usual(coloured) - grey.reshape(64, 96, 1)).max() > 0
+
+
 def test_a_network_for_grey_takes_each_colour_by_itself():
     task = attached(Denoise(), lambda x: x * 0.5, channels=1)
     assert np.abs(through(task, PICTURE).pixels - PICTURE * 0.5).max() <= 0.51

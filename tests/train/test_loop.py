@@ -88,6 +88,18 @@ def test_a_run_begins_from_a_checkpoint_or_a_weight(tmp_path, name):
         torch.testing.assert_close(a, b, atol=2e-3, rtol=0)
 
 
+def test_denoise_grey_begins_as_denoise_on_three_equal_channels():
+    coloured, grey = pixcli.train.find("denoise"), pixcli.train.find("denoise_grey")
+    torch.manual_seed(0)
+    net, narrow = coloured.build(), grey.build()
+    torch.nn.init.normal_(net.tail.weight, std=0.05)
+    narrow.load_state_dict(grey.adopt(net.state_dict()))
+    x, level = torch.rand(2, 1, 24, 32), torch.full((2, 1, 24, 32), 0.1)
+    with torch.inference_mode():
+        wanted = net(torch.cat((x, x, x, level), 1)).mean(1, keepdim=True)
+        torch.testing.assert_close(narrow(torch.cat((x, level), 1)), wanted, atol=1e-4, rtol=0)
+
+
 def test_minutes_shorten_the_schedule(tmp_path):
     recipe = Double()
     recipe.schedule = replace(recipe.schedule, steps=10**9)
