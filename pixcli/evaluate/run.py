@@ -93,15 +93,16 @@ def evaluate(
         _through_engine(work, folder, settings, device)
         _rounded(files)
         rows = rules.rows(files)
+    typed = _typed(work, options)
     return Table(
         task=task,
         dataset=pictures.name,
         model=rules.model or card.name,
-        protocol=rules.text,
+        protocol=", ".join([rules.text, *_words(typed)]),
         figure=rules.figure,
         rows=tuple(rows),
         mean=rules.means(rows),
-        command=_command(task, dataset, model or card.name, asked | _typed(work, options)),
+        command=_command(task, dataset, model or card.name, asked | typed),
     )
 
 
@@ -175,11 +176,16 @@ def _typed(work: Task, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _command(task: str, dataset: str | Path, model: str, options: dict[str, Any]) -> str:
-    given = []
+    return " ".join(["pixcli eval", task, str(dataset), *_words(options), f"--model {model}"])
+
+
+def _words(options: dict[str, Any]) -> list[str]:
+    """Options as they are typed."""
+    words = []
     for k, v in options.items():
         name = k.replace("_", "-")
         if isinstance(v, bool):
-            given.append(f"--{name}" if v else f"--no-{name}")
+            words.append(f"--{name}" if v else f"--no-{name}")
         elif v is not None:
-            given.append(f"--{name} {v:g}" if isinstance(v, float) else f"--{name} {v}")
-    return " ".join(["pixcli eval", task, str(dataset), *given, f"--model {model}"])
+            words.append(f"--{name} {v:g}" if isinstance(v, float) else f"--{name} {v}")
+    return words

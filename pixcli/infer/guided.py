@@ -17,8 +17,10 @@ def coefficients(guide: Tensor, x: Tensor, radius: int, eps: float) -> Tensor:
     import torch
     from torch.nn import functional as F
 
-    def mean(v: Tensor) -> Tensor:
-        return F.avg_pool2d(v[None], 2 * radius + 1, 1, radius, count_include_pad=False)[0]
+    def mean(v: Tensor) -> Tensor:  # along columns, then rows: radius times as fast
+        for size, pad in (((2 * radius + 1, 1), (radius, 0)), ((1, 2 * radius + 1), (0, radius))):
+            v = F.avg_pool2d(v, size, 1, pad, count_include_pad=False)
+        return v
 
     g, m = mean(guide), mean(x)
     a = (mean(guide * x) - g * m) / (mean(guide * guide) - g * g + eps)

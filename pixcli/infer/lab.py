@@ -5,6 +5,7 @@ Channels are summed one by one instead of by a matrix product: autocast would do
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ RGB_FROM_XYZ = (
     (0.0556466391, -0.2040413384, 1.0573110696),
 )
 WHITE = (0.95047, 1.0, 1.08883)
+LIGHTS = 0xFFFF  # steps of linear light in the table of 8 bits
 
 
 def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,16 +50,56 @@ def lab_to_rgb(lightness: Tensor, ab: Tensor) -> Tensor:
 
     A colour outside sRGB is drawn towards grey, which leaves its lightness as it is; not clipped by channels.
     """
+    return _bent(lab_to_linear(lightness, ab))
+
+
+def lab_to_linear(lightness: Tensor, ab: Tensor) -> Tensor:
+    """The same as linear light in 0..1."""
     import torch
 
     lightness, ab = (v if v.dtype == torch.float64 else v.float() for v in (lightness, ab))
-    y = (lightness.squeeze(-3) + 16) / 116
-    x, z = ab.select(-3, 0) / 500 + y, y - ab.select(-3, 1) / 200
-    grey = _cube(y).unsqueeze(-3).clamp(0, 1)
-    xyz = torch.stack([_cube(v) * white for v, white in zip((x, y, z), WHITE, strict=True)], -3)
-    chroma = torch.stack([_weigh(xyz, row) for row in RGB_FROM_XYZ], -3) - grey  # of linear light
-    room = torch.where(chroma > 0, 1 - grey, grey) / chroma.abs().clamp(min=1e-6)
-    linear = grey + chroma * room.amin(-3, keepdim=True).clamp(max=1)
+    root = (lightness.squeeze(-3) + 16) / 116
+    roots = (
+        torch.add(root, ab.select(-3, 0), alpha=1 / 500),
+        root,
+        torch.sub(root, ab.select(-3, 1), alpha=1 / 200),
+    )
+    x, y, z = _cube(torch.stack(roots, -3)).unbind(-3)  # each by its white
+    grey = y.clamp(0, 1)
+    dx, dz = x - y, z - y
+    chroma = torch.stack(
+        [
+            torch.add(a * WHITE[0] * dx, dz, alpha=c * WHITE[2]).add(
+                y, alpha=a * WHITE[0] + b + c * WHITE[2] - 1
+            )
+            for a, b, c in RGB_FROM_XYZ
+        ],
+        -3,
+    )
+    above, below = chroma.amax(-3), -chroma.amin(-3)
+    room = torch.minimum((1 - grey) / above.clamp(min=1e-6), grey / below.clamp(min=1e-6)).clamp(max=1)
+    return torch.addcmul(grey.unsqueeze(-3), chroma, room.unsqueeze(-3))
+
+
+def eight_bits(linear: Tensor) -> Tensor:
+    """uint8 sRGB of linear light in 0..1, looked up: a step of the table is 1/20 of a grey level at most."""
+    import torch
+
+    steps = (linear * LIGHTS).to(torch.int32).flatten()
+    return _table().index_select(0, steps).view(linear.shape)
+
+
+@cache
+def _table() -> Tensor:
+    import torch
+
+    middles = (torch.arange(LIGHTS + 1) + 0.5) / LIGHTS
+    return (_bent(middles) * 255).round().to(torch.uint8)
+
+
+def _bent(linear: Tensor) -> Tensor:
+    import torch
+
     bent = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
     return torch.where(linear > 0.0031308, bent, 12.92 * linear).clamp(0, 1)
 
@@ -84,4 +126,4 @@ def _root(t: Tensor) -> Tensor:
 def _cube(t: Tensor) -> Tensor:
     import torch
 
-    return torch.where(t > 0.2068966, t**3, (t - 16 / 116) / 7.787)
+    return torch.where(t > 0.2068966, t * t * t, (t - 16 / 116) / 7.787)

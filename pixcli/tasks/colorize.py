@@ -80,7 +80,7 @@ class Colorize(PictureTask):
         from torch.nn import functional as F
 
         from pixcli.infer.guided import coefficients, rows
-        from pixcli.infer.lab import lab_to_rgb, lightness_of, rgb_to_lab
+        from pixcli.infer.lab import eight_bits, lab_to_linear, lab_to_rgb, lightness_of, rgb_to_lab
         from pixcli.media.colour import from_srgb
         from pixcli.media.picture import peak_of
 
@@ -108,10 +108,13 @@ class Colorize(PictureTask):
             ab = torch.addcmul(offset, gain, lightness / 100)
             if strength < 1:
                 ab = ab + (1 - strength) * rgb_to_lab(planes(own))[1]
-            coloured = lab_to_rgb(lightness, ab).permute(1, 2, 0)
-            if rgb.dtype != np.float32:
-                coloured = (coloured * white).round_()
-            out[top:bottom] = coloured.numpy().astype(rgb.dtype)
+            if rgb.dtype == np.uint8:
+                coloured = eight_bits(lab_to_linear(lightness, ab))
+            else:
+                coloured = lab_to_rgb(lightness, ab)
+                if rgb.dtype == np.uint16:
+                    coloured = (coloured * white).round_()
+            out[top:bottom] = coloured.permute(1, 2, 0).numpy()
         picture = context.picture
         return Result({"": picture.with_pixels(from_srgb(out, picture), picture.alpha)})
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pixcli.media.picture import Array, Picture
     from pixcli.tasks.base import Memory
 
-STRIP = 1 << 14  # pixels that are worked on together at full size
+STRIP = 1 << 16  # pixels that are worked on together at full size
 LONGEST = 4  # times the working side: what a panorama's longer side is limited to
 SIDE = 256  # where the card says none
 STEADY = 0.85  # share kept of the frame before

@@ -81,8 +81,14 @@ def test_denoise_gives_noise_that_is_neither_clipped_nor_rounded(measured, tmp_p
     assert table.mean["input_psnr"] == pytest.approx(wanted, abs=0.2)
     assert table.mean["psnr"] > table.mean["input_psnr"]  # rounding and clipping of the answer alone
     assert table.command.endswith(f"--noise 50 --channel {channel} --model {tmp_path / 'tiny.safetensors'}")
-    assert "sigma 50" in table.protocol
+    assert table.protocol == f"sigma 50, {channel.upper()}, not clipped, seed 0"
     agrees(table.mean, judged(channel, tmp_path / "kept"), "psnr", "ssim")
+
+
+def test_a_figure_with_an_option_is_kept_apart_from_the_one_without(measured):
+    table = measured("denoise", sigma=25.0, strength=0.5)
+    assert table.protocol.endswith("seed 0, --sigma 25, --strength 0.5")
+    assert "--sigma 25 --strength 0.5 --model" in table.command
 
 
 @pytest.mark.parametrize("task", ["derain", "enhance-dark"])
@@ -148,7 +154,7 @@ def test_what_auto_finds_of_drawn_damage(measured, tiny_finder, tmp_path):
 
 def test_what_auto_finds_of_whole_pictures(measured, tiny_finder):
     table = measured("inpaint", clean=True, threshold=0.9)
-    assert (table.protocol, table.figure) == ("clean pictures in", "found")
+    assert (table.protocol, table.figure) == ("clean pictures in, --threshold 0.9", "found")
     assert set(table.mean) == {"found", "psnr"}
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pixcli.infer.lab import lab_to_rgb, rgb_to_lab
+from pixcli.infer.lab import eight_bits, lab_to_linear, lab_to_rgb, rgb_to_lab
 
 
 def test_there_and_back_is_the_same() -> None:
@@ -47,3 +47,13 @@ def test_black_and_white_have_gradients() -> None:
 def test_half_floats_are_computed_in_float32() -> None:
     lightness, _ = rgb_to_lab(torch.full((3, 1, 1), 0.5, dtype=torch.bfloat16))
     assert lightness.dtype == torch.float32
+
+
+def test_the_table_of_eight_bits_gives_what_rounding_gives() -> None:
+    generator = torch.Generator().manual_seed(1)
+    lightness = torch.linspace(0, 100, 256)[None, :, None].expand(1, 256, 256)
+    ab = 60 * torch.randn(2, 256, 256, generator=generator)
+    found = eight_bits(lab_to_linear(lightness, ab))
+    wanted = lab_to_rgb(lightness, ab) * 255
+    assert found.dtype == torch.uint8
+    assert (found - wanted).abs().max() < 0.55
