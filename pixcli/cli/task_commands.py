@@ -119,7 +119,7 @@ def _plan(task: Task, card: "Card", given: SimpleNamespace, shard: tuple[int, in
     from pixcli.media.kind import kind_of, words_of
 
     matter = {k: card.settings.get(k) if v is None else v for k, v in task.values.items()}
-    matter |= task.beside()
+    matter |= task.beside(card)
     matter |= {
         k: getattr(given, k) for k in ("format", "quality", "codec", "crf", "preset", "pix_fmt", "strict")
     }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pixcli.infer.runner import Runner
     from pixcli.media.maps import Map
     from pixcli.media.picture import Picture
-    from pixcli.models import Model
+    from pixcli.models import Card, Model
 
     Memory = tuple[Tensor, ...] | None
     MakeRunner = Callable[[nn.Module, Footprint], Runner]
@@ -147,8 +147,8 @@ class Task:
         """Whether the main output is a map, not a picture."""
         return False
 
-    def beside(self) -> dict[str, Any]:
-        """What the results depend on beside input, options and weights: a change makes them stale."""
+    def beside(self, card: Card) -> dict[str, Any]:
+        """What results depend on beside input, options and the card's weights: a change makes them stale."""
         return {}
 
     def attach(self, model: Model, run: MakeRunner) -> None:

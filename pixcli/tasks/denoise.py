@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pixcli.media.picture import Picture
-    from pixcli.models import Model
+    from pixcli.models import Card, Model
     from pixcli.tasks.base import MakeRunner
 
 GREY = "denoise-grey"  # the model that is asked in the default's place where a picture is grey
@@ -42,10 +42,10 @@ class Denoise(SameSize):
     )
     accepts = (4, 3, 2, 1)  # with a map of the level, or without
 
-    def beside(self) -> dict[str, Any]:
+    def beside(self, card: Card) -> dict[str, Any]:
         from pixcli.models import find
 
-        return {"grey": find(GREY, self.name).sha256}
+        return {"grey": find(GREY, self.name).sha256} if self._is_usual(card) else {}
 
     def attach(self, model: Model, run: MakeRunner) -> None:
         from pixcli.models import find, load
@@ -53,8 +53,10 @@ class Denoise(SameSize):
         super().attach(model, run)
         if self.values["sigma"] is None and not getattr(model.net, "blind", True):
             raise UsageError(f"{model.card.name} has to be told how strong the noise is", "give --sigma N")
-        usual = model.card.name == self.default
-        self.grey = self.adapted(load(find(GREY, self.name)), run) if usual else None
+        self.grey = self.adapted(load(find(GREY, self.name)), run) if self._is_usual(model.card) else None
+
+    def _is_usual(self, card: Card) -> bool:
+        return card.name == self.default
 
     def level(self) -> float | None:
         return (self.values["sigma"] or 0.0) / 255 if self.takes in (2, 4) else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pixcli.infer.runner import Runner
     from pixcli.media.picture import Picture
-    from pixcli.models import Model
+    from pixcli.models import Card, Model
     from pixcli.tasks.base import MakeRunner
 
 FINDER = "scratches"  # the model that --mask auto asks
@@ -97,7 +97,7 @@ class Inpaint(SameSize):
 
         return Masks(self.values["mask"] or "alpha")
 
-    def beside(self) -> dict[str, Any]:
+    def beside(self, card: Card) -> dict[str, Any]:
         if self.values["mask"] == "auto":
             from pixcli.models import find
 

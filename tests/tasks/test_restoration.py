@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 import pixcli
+import pixcli.models
 from pixcli.errors import UsageError, WeightsError
 from pixcli.infer.footprint import Footprint
 from pixcli.tasks.deblur import Deblur
@@ -57,6 +58,12 @@ def test_grey_pictures_have_a_denoiser_of_their_own_however_they_are_written(dty
     np.testing.assert_array_equal(usual(coloured), grey.reshape(64, 96, 1).repeat(3, 2))
     coloured[5, 7, 2] = white  # one pixel of a colour: the network for colours
     assert np.abs(usual(coloured) - grey.reshape(64, 96, 1)).max() > 0
+
+
+def test_only_the_default_depends_on_the_denoiser_for_grey():
+    usual, named = (pixcli.models.find(name, "denoise") for name in ("denoise", "denoise-grey"))
+    assert Denoise().beside(usual) == {"grey": named.sha256}
+    assert Denoise().beside(named) == {}
 
 
 def test_a_network_for_grey_takes_each_colour_by_itself():
