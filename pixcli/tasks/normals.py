@@ -81,7 +81,8 @@ class Normals(Geometry):
         signs = torch.tensor(CONVENTIONS[self.values["convention"]], dtype=torch.float32)[:, None, None]
         full = np.empty(rgb.shape, np.float32)
         for top, bottom, strip in enlarged(F.normalize(x, dim=0), rgb, RADIUS, EPS):
-            full[top:bottom] = (F.normalize(strip, dim=0) * signs).permute(1, 2, 0).numpy()
+            length = strip.square().sum(0).sqrt_().clamp_(min=1e-12)  # F.normalize takes ten times as long
+            full[top:bottom] = (strip * (signs / length)).permute(1, 2, 0).numpy()
         return full
 
 
@@ -89,4 +90,7 @@ def coded(n: Array, kind: Any) -> Array:
     """(n + 1) / 2 over the full range of uint8 or uint16."""
     import numpy as np
 
-    return np.asarray(np.rint((n + 1) / 2 * np.iinfo(kind).max), kind)
+    half = np.float32(np.iinfo(kind).max / 2)
+    code = n * half
+    code += half
+    return np.rint(code, out=code).astype(kind)
