@@ -55,11 +55,11 @@ def measured(card: Card) -> str:
     cells = []
     for row in card.measures:
         if row["measure"] in SHOWN:
-            protocol = str(row["protocol"])
+            protocol, *more = str(row["protocol"]).split(", ")
             what = (
                 ""
                 if card.task in ("colorize", "depth", "normals", "panoptic", "flow")
-                else protocol.split(",")[0] + " grey" * ("GRAY" in protocol)
+                else " ".join([protocol + " grey" * ("GRAY" in more), *(w for w in more if w[:2] == "--")])
             )
             figure = SHOWN[row["measure"]].format(row["value"])
             cells.append(" ".join(filter(None, (row["set"], what, figure))))

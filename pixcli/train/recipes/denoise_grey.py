@@ -26,6 +26,8 @@ SHARES = (0.4, 0.45, 0.05, 0.1)  # of the sources: as much of BSDS500 as of larg
 class DenoiseGrey(Denoise):
     name = "denoise_grey"
     arguments = Denoise.arguments | {"colours": 1}
+    schedule = replace(Denoise.schedule, batch=9)
+    patch = 128  # fewer of the pixels lie near an edge than in smaller crops
     sources = tuple(replace(s, share=share) for s, share in zip(SHARP, SHARES, strict=True))
     title = "Noise of grey cameras, films and files removed; σ 0 to 55, known or not"
 
