@@ -37,7 +37,7 @@ def network_of(net: Ready) -> tuple[Runner, torch.Tensor]:
     """What the task runs, and what it would be given of a photograph: (1, C, H, W) float32."""
     runner = getattr(net.task, "runners", {}).get(4, net.task.runner)
     side, multiple = 64 if TINY else 512, runner.footprint.multiple
-    sample = net.task.prepare(as_picture(photograph(side, side, 1))).tensor
+    sample = net.sample(as_picture(photograph(side, side, 1))).tensor
     x = sample.float() / 255 if sample.dtype == torch.uint8 else sample
     height, width = (n // multiple * multiple for n in x.shape[1:])
     return runner, x[None, :, :height, :width].contiguous()

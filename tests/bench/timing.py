@@ -24,6 +24,8 @@ from pixcli.infer.runtime import Runtime
 from pixcli.media import Picture
 from pixcli.models import Card, catalogue, load
 from pixcli.tasks import TASKS, Task
+from pixcli.tasks.base import Sample
+from pixcli.tasks.inpaint import FINDER
 
 TINY = os.environ.get("PIXCLI_BENCH") == "tiny"
 TOLD: list[dict[str, Any]] = []
@@ -59,9 +61,13 @@ class Ready:
     device: torch.device
     precision: str
 
+    def sample(self, picture: Picture) -> Sample:
+        """Of a picture, or of the pair that it makes with itself where the task takes two."""
+        return self.task.prepare(picture, *[picture] * bool(self.task.apart()))
+
     def infer(self, pictures: list[Picture]) -> Callable[[], object]:
         """The network alone, picture after picture: prepared beforehand, nothing finished or written."""
-        samples = [self.task.prepare(p) for p in pictures]
+        samples = [self.sample(p) for p in pictures]
         return lambda: [self.task.infer([s]) for s in samples]
 
 
@@ -76,7 +82,8 @@ def ready(card: Card, device: str, exact: str | None = None, runtime: str = "tor
 
 
 def shipped() -> list[Card]:
-    return [c for c in catalogue() if c.task in TASKS]
+    """All but the one that finds damage, which is no task's own network."""
+    return [c for c in catalogue() if c.task in TASKS and c.name != FINDER]
 
 
 def default(task: str) -> Card | None:
