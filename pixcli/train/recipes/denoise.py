@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from pixcli.train.restore import Pixels, Restore, jpeg
 
-KNOWN = 0.5  # how often the level is told; else the map is zero and the network has to see for itself
+KNOWN = 0.35  # how often the level is told; else the map is zero and the network has to see for itself
 
 
 class Denoise(Restore):
