@@ -24,6 +24,7 @@ def attach(task: Task, model: Model, settings: Settings, listeners: Iterable[Lis
     tiles, OpenVINO in torch's place). Raises DeviceError when device or runtime cannot be used.
     """
     from pixcli.infer import device as devices
+    from pixcli.infer import memory
     from pixcli.infer import precision as precisions
     from pixcli.infer import runtime as runtimes
     from pixcli.infer.runner import Runner
@@ -41,6 +42,8 @@ def attach(task: Task, model: Model, settings: Settings, listeners: Iterable[Lis
 
     device = devices.choose(runtimes.device_for(settings.runtime, settings.device))
     precision = precisions.choose(settings.precision, device.torch, model.card.bf16)
+    if device.torch.type == "cpu":
+        memory.keep_freed()
 
     other = None
     if settings.runtime != "torch" and device.torch.type == "cpu" and runtimes.installed():
