@@ -73,22 +73,6 @@ class Colorize(Recipe):
             title="110,002 MiniPlaces thumbnails (public repository rathull/CTFs, f35c219, data/images)",
             licence="none stated",
         ),
-        Source(
-            "data/photos_voc",
-            0.10,
-            colourful=6,
-            short_side=320,
-            optional=True,
-            title="1,907 of Pascal VOC (public repository BernieChen96/ImageClassification, 69098f4)",
-            licence="none stated",
-        ),
-        Source(
-            "data/nyuv2/train/rgb",
-            0.04,
-            colourful=6,
-            title="795 rooms of NYU Depth v2, train",
-            licence="research",
-        ),
     )
 
     sides: tuple[int, ...] = (128, 192)  # pixels
