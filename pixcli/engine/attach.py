@@ -24,7 +24,6 @@ def attach(task: Task, model: Model, settings: Settings, listeners: Iterable[Lis
     tiles, OpenVINO in torch's place). Raises DeviceError when device or runtime cannot be used.
     """
     from pixcli.infer import device as devices
-    from pixcli.infer import memory
     from pixcli.infer import precision as precisions
     from pixcli.infer import runtime as runtimes
     from pixcli.infer.runner import Runner
@@ -42,8 +41,6 @@ def attach(task: Task, model: Model, settings: Settings, listeners: Iterable[Lis
 
     device = devices.choose(runtimes.device_for(settings.runtime, settings.device))
     precision = precisions.choose(settings.precision, device.torch, model.card.bf16)
-    if device.torch.type == "cpu":
-        memory.keep_freed()
 
     other = None
     if settings.runtime != "torch" and device.torch.type == "cpu" and runtimes.installed():

@@ -58,6 +58,8 @@ class Runner:
         self.converted: dict[int, Converted | None] = {}  # by channels: some tasks have pictures of 1 and 3
         self.known: dict[int, bool] = {}
         self.with_scale = "scale" in inspect.signature(net.forward).parameters
+        if device.type == "cpu":
+            memory.keep_freed()
         try:
             self.net = net.eval().to(device).to(memory_format=torch.channels_last)
         except RuntimeError as fault:

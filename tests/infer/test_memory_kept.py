@@ -1,4 +1,4 @@
-"""keep_freed: large tensors find their pages in place again."""
+"""Where a Runner computes on the CPU, large tensors find their pages in place again."""
 
 import os
 import platform
@@ -7,11 +7,14 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
+
 FAULTS = """
 import resource
-from pixcli.infer import memory
 import torch
-memory.keep_freed()
+from pixcli.infer.footprint import Footprint
+from pixcli.infer.runner import Runner
+Runner(torch.nn.Identity(), Footprint(reach=0), torch.device("cpu"))
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(8):  # until it has found its places
@@ -31,11 +34,9 @@ def faults(**variables: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
 def test_freed_memory_is_used_again() -> None:
     assert faults() < 1000
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
 def test_what_the_user_has_set_stands() -> None:
     assert faults(MALLOC_MMAP_THRESHOLD_=str(1 << 20)) > 160_000
